@@ -1,0 +1,2 @@
+//! The binary `mcp-gateway`.
+fn main() {}
