@@ -1,0 +1,90 @@
+//! What an operator declared, after all checks: every default filled in, every variable replaced.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The whole gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gateway {
+    /// In the order in which they were declared, which is the order of lists.
+    pub servers: Vec<Server>,
+    /// Who may come in.
+    pub access: Access,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// One upstream MCP server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Server {
+    /// Unique; `[A-Za-z0-9._-]`, 63 bytes at most.
+    pub name: String,
+    /// In front of its tools' and prompts' names, separator included; empty for none.
+    pub prefix: String,
+    /// Absolute `http` or `https` URL of its MCP endpoint, query included.
+    pub url: String,
+    /// Sent with every request to it: credentials, mostly. Names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// PEM file with the certificate authorities to trust for `https` instead of the system's.
+    pub ca_file: Option<String>,
+    /// Which of its eras is used.
+    pub era: EraChoice,
+    /// What happens when it forgets a session.
+    pub on_session_loss: OnSessionLoss,
+    /// How long it may take to connect and to begin an answer, in milliseconds. Running answers have no limit.
+    pub timeout_ms: u64,
+}
+
+/// Which of a server's eras is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EraChoice {
+    /// Those that the probe finds; the client's own where there is a choice.
+    #[default]
+    Auto,
+    /// Only `initialize` and sessions.
+    Legacy,
+    /// Only `2026-07-28`.
+    Modern,
+}
+
+/// What happens when a server no longer knows a session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnSessionLoss {
+    /// A new one is opened and the client does not notice.
+    #[default]
+    Reopen,
+    /// The client's session ends too (404): for servers whose state in the session matters.
+    End,
+}
+
+/// Who may come in.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Access {
+    /// Values of `Origin` that are let in beside those of loopback hosts; `*` for all.
+    pub allowed_origins: Vec<String>,
+    /// Names in `Host` that are let in beside loopback's; `*` for all. Without port.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Bounds on what the gateway keeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Limits {
+    /// Bytes of a request body that may be held until the tool's name is known.
+    pub held_body_bytes: u32,
+    /// Seconds until an unused session of a client ends.
+    pub session_idle_seconds: u64,
+    /// Sessions that are kept at once; the oldest unused one ends first.
+    pub sessions: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { held_body_bytes: 1 << 20, session_idle_seconds: 24 * 3600, sessions: 100_000 }
+    }
+}

@@ -1,0 +1,10 @@
+//! Configuration that more than one part reads.
+//!
+//! [`Gateway`] is what an operator declared, checked and complete: the controller makes it from `gateway.yaml` or from
+//! Kubernetes resources, the broker runs it. [`Plugin`] is the filter's share of it, as JSON in the plugin configuration.
+
+mod gateway;
+mod plugin;
+
+pub use gateway::{Access, EraChoice, Gateway, Limits, OnSessionLoss, Server};
+pub use plugin::{Plugin, PluginServer};

@@ -1,0 +1,45 @@
+//! The filter's configuration.
+
+use super::gateway::{Access, Limits};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The plugin configuration: JSON, made by the controller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plugin {
+    /// Envoy cluster of the broker's internal port.
+    pub broker_cluster: String,
+    /// `:authority` of requests to the broker.
+    pub broker_authority: String,
+    /// Proves to the broker that a request comes from the filter. Grants nothing else.
+    pub key: String,
+    /// Servers that calls are sent to; the broker answers for any other.
+    pub servers: Vec<PluginServer>,
+    /// Who may come in.
+    pub access: Access,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// A server, as the filter sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginServer {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its prefix; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+    /// Envoy cluster.
+    pub cluster: String,
+    /// `:authority` that the server expects: host, and port unless it is the scheme's own.
+    pub authority: String,
+    /// `:path` of its endpoint, query included.
+    pub path: String,
+    /// Headers to set on requests to it. Names in lower case.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Milliseconds until its answer has to begin.
+    pub timeout_ms: u64,
+}

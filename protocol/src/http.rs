@@ -1,0 +1,184 @@
+//! MCP over HTTP: header names, media types, `Mcp-Name`, `Origin` and `Host`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::borrow::Cow;
+
+/// Header names, in lower case.
+pub mod header {
+    /// The session of a legacy client, or of the gateway with a legacy server.
+    pub const SESSION_ID: &str = "mcp-session-id";
+    /// The revision in use.
+    pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";
+    /// Modern: the method of the body.
+    pub const METHOD: &str = "mcp-method";
+    /// Modern: `params.name` or `params.uri` of the body.
+    pub const NAME: &str = "mcp-name";
+    /// Resumption of a legacy stream.
+    pub const LAST_EVENT_ID: &str = "last-event-id";
+
+    /// What internal headers begin with. A client's own are removed.
+    pub const INTERNAL_PREFIX: &str = "x-mcp-";
+    /// Filter to broker: the key of [`crate::config::Plugin`].
+    pub const KEY: &str = "x-mcp-gateway-key";
+    /// Broker to filter: this is an answer to a question of [`crate::resolve`].
+    pub const RESOLVED: &str = "x-mcp-gateway-resolved";
+    /// Filter to Envoy's router: the cluster that the request goes to.
+    pub const CLUSTER: &str = "x-mcp-gateway-cluster";
+    /// Filter to broker: the upstream session that the named server refused, as `SERVER SESSION`.
+    pub const LOST_SESSION: &str = "x-mcp-gateway-lost-session";
+}
+
+/// What a client can read, by its `Accept`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepts {
+    /// `application/json`.
+    pub json: bool,
+    /// `text/event-stream`.
+    pub sse: bool,
+}
+
+impl Accepts {
+    /// Both, as MCP demands of clients.
+    pub const BOTH: Accepts = Accepts { json: true, sse: true };
+
+    /// Reads `Accept`. Absent or empty means both, as RFC 9110, 12.5.1 has it.
+    pub fn parse(accept: Option<&str>) -> Self {
+        let Some(accept) = accept.filter(|a| !a.trim().is_empty()) else { return Self::BOTH };
+        let mut found = Self { json: false, sse: false };
+        for range in accept.split(',') {
+            let mut parts = range.split(';');
+            let kind = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+            let refused = parts.any(|p| {
+                let p = p.trim();
+                p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")).is_some_and(|q| q.trim().parse() == Ok(0.0f32))
+            });
+            let json = matches!(kind.as_str(), "*/*" | "application/*" | "application/json");
+            let sse = matches!(kind.as_str(), "*/*" | "text/*" | "text/event-stream");
+            found.json |= json && !refused;
+            found.sse |= sse && !refused;
+        }
+        found
+    }
+}
+
+/// The media types of MCP answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Media {
+    /// `application/json`.
+    Json,
+    /// `text/event-stream`.
+    Sse,
+}
+
+impl Media {
+    /// The media type that `Content-Type` names, if it is one of MCP's.
+    pub fn parse(content_type: Option<&str>) -> Option<Self> {
+        let kind = content_type?.split(';').next()?.trim();
+        if kind.eq_ignore_ascii_case("application/json") {
+            Some(Self::Json)
+        } else if kind.eq_ignore_ascii_case("text/event-stream") {
+            Some(Self::Sse)
+        } else {
+            None
+        }
+    }
+}
+
+/// Decodes `Mcp-Name` or `Mcp-Param-*`: as it is, or `=?base64?…?=` (2026-07-28, *Transports*, header encoding).
+/// `None` if the base64 or the UTF-8 inside is broken.
+pub fn decode_value(value: &str) -> Option<Cow<'_, str>> {
+    let Some(encoded) = sentinel(value) else { return Some(Cow::Borrowed(value)) };
+    String::from_utf8(BASE64.decode(encoded).ok()?).ok().map(Cow::Owned)
+}
+
+/// Encodes a name for `Mcp-Name`: as it is where a header can carry it and it does not look encoded, else base64.
+pub fn encode_value(name: &str) -> Cow<'_, str> {
+    let plain = name.bytes().all(|b| (0x20..0x7f).contains(&b))
+        && name.trim_matches([' ', '\t']).len() == name.len()
+        && sentinel(name).is_none();
+    if plain { Cow::Borrowed(name) } else { Cow::Owned(format!("=?base64?{}?=", BASE64.encode(name))) }
+}
+
+fn sentinel(value: &str) -> Option<&str> {
+    let head = value.get(..9)?;
+    if !head.eq_ignore_ascii_case("=?base64?") {
+        return None;
+    }
+    value.get(9..)?.strip_suffix("?=")
+}
+
+/// The host of an `Origin` or `Host` value, without scheme and port, brackets of IPv6 addresses kept.
+fn host_of(authority: &str) -> &str {
+    let host = authority.split_once("://").map_or(authority, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or_default();
+    match host.rfind(']') {
+        Some(end) => host.get(..=end).unwrap_or(host),
+        None => host.split(':').next().unwrap_or(host),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let v4 = host.strip_prefix("127.").is_some_and(|rest| rest.bytes().all(|b| b == b'.' || b.is_ascii_digit()));
+    v4 || host.eq_ignore_ascii_case("localhost") || host == "[::1]"
+}
+
+/// Whether a browser page of this origin may use the gateway (*Transports*, *Security*: DNS rebinding).
+pub fn origin_allowed(origin: &str, allowed: &[String]) -> bool {
+    let web = origin.get(..7).is_some_and(|s| s.eq_ignore_ascii_case("http://"))
+        || origin.get(..8).is_some_and(|s| s.eq_ignore_ascii_case("https://"));
+    (web && is_loopback(host_of(origin))) || allowed.iter().any(|a| a == "*" || a.eq_ignore_ascii_case(origin))
+}
+
+/// Whether the gateway is known under the host name of this `Host` or `:authority`.
+pub fn host_allowed(authority: &str, allowed: &[String]) -> bool {
+    let host = host_of(authority);
+    is_loopback(host) || allowed.iter().any(|a| a == "*" || a.eq_ignore_ascii_case(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accept_is_read_leniently() {
+        assert_eq!(Accepts::parse(None), Accepts::BOTH);
+        assert_eq!(Accepts::parse(Some("*/*")), Accepts::BOTH);
+        assert_eq!(Accepts::parse(Some("application/json, text/event-stream;q=0.5")), Accepts::BOTH);
+        assert_eq!(Accepts::parse(Some("Application/JSON")), Accepts { json: true, sse: false });
+        assert_eq!(Accepts::parse(Some("text/event-stream, */*;q=0")), Accepts { json: false, sse: true });
+        assert_eq!(Accepts::parse(Some("text/html")), Accepts { json: false, sse: false });
+    }
+
+    #[test]
+    fn names_survive_the_header() {
+        for name in ["http_x", "é", " lead", "=?base64?eA==?=", "a\nb", ""] {
+            let encoded = encode_value(name);
+            assert!(encoded.bytes().all(|b| (0x20..0x7f).contains(&b)), "{encoded}");
+            assert_eq!(decode_value(&encoded).as_deref(), Some(name));
+        }
+        assert_eq!(encode_value("http_x"), "http_x");
+        assert_eq!(decode_value("=?base64?!?="), None);
+        assert_eq!(decode_value("=?BASE64?eA==?=").as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn only_known_origins_and_hosts_come_in() {
+        let own = vec!["https://app.example".to_owned()];
+        for (origin, ok) in [
+            ("http://localhost:6274", true),
+            ("http://127.0.0.1", true),
+            ("http://[::1]:80", true),
+            ("https://app.example", true),
+            ("https://evil.example", false),
+            ("http://localhost.evil.example", false),
+            ("http://127.evil.example", false),
+            ("null", false),
+        ] {
+            assert_eq!(origin_allowed(origin, &own), ok, "{origin}");
+        }
+        assert!(host_allowed("127.0.0.1:8080", &[]));
+        assert!(!host_allowed("evil.example:8080", &[]));
+        assert!(host_allowed("mcp.example:8080", &["MCP.example".to_owned()]));
+    }
+}

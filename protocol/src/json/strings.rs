@@ -1,0 +1,115 @@
+//! JSON strings as bytes: with quotes and escapes (*raw*), and decoded.
+
+use std::borrow::Cow;
+
+/// Decodes a raw JSON string, quotes included. `None` if it is no string or holds a lone surrogate.
+pub fn unquote(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    decode(inner)
+}
+
+/// Decodes the inside of a raw JSON string. `None` on a broken escape, a lone surrogate or bytes that are not UTF-8.
+pub(super) fn decode(inner: &[u8]) -> Option<Cow<'_, str>> {
+    if memchr::memchr(b'\\', inner).is_none() {
+        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
+    }
+    let text = std::str::from_utf8(inner).ok()?;
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((unit, len)) = next_char(rest) {
+        out.push(unit?);
+        rest = rest.get(len..)?;
+    }
+    Some(Cow::Owned(out))
+}
+
+/// The first character of the inside of a raw string, decoded, and how many raw bytes it takes.
+/// The character is `None` where the escape is broken or a surrogate stands alone.
+fn next_char(text: &str) -> Option<(Option<char>, usize)> {
+    let first = text.chars().next()?;
+    if first != '\\' {
+        return Some((Some(first), first.len_utf8()));
+    }
+    let simple = |c| Some((Some(c), 2));
+    match text.as_bytes().get(1) {
+        Some(b'"') => simple('"'),
+        Some(b'\\') => simple('\\'),
+        Some(b'/') => simple('/'),
+        Some(b'b') => simple('\u{8}'),
+        Some(b'f') => simple('\u{c}'),
+        Some(b'n') => simple('\n'),
+        Some(b'r') => simple('\r'),
+        Some(b't') => simple('\t'),
+        Some(b'u') => {
+            let Some(high) = hex4(text.get(2..6)) else { return Some((None, 2)) };
+            if let Some(c) = char::from_u32(high) {
+                return Some((Some(c), 6));
+            }
+            let low = text.get(6..8).filter(|u| *u == "\\u").and_then(|_| hex4(text.get(8..12)));
+            match low {
+                Some(low) if (0xD800..0xDC00).contains(&high) && (0xDC00..0xE000).contains(&low) => {
+                    let c = char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
+                    Some((c, 12))
+                }
+                _ => Some((None, 6)),
+            }
+        }
+        _ => Some((None, 1)),
+    }
+}
+
+fn hex4(digits: Option<&str>) -> Option<u32> {
+    let digits = digits?;
+    digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+}
+
+/// Where, in the raw string (quotes included), the byte `decoded` of its decoded text begins.
+///
+/// `None` if the text is shorter, the offset is inside a character, or the string cannot be decoded up to there.
+pub fn raw_offset(raw: &[u8], decoded: usize) -> Option<usize> {
+    let inner = raw.strip_prefix(b"\"")?;
+    // A capture may have been cut inside a character; what stands before the cut is enough.
+    let text = match std::str::from_utf8(inner) {
+        Ok(text) => text,
+        Err(e) => std::str::from_utf8(inner.get(..e.valid_up_to())?).ok()?,
+    };
+    let (mut at, mut seen) = (0, 0);
+    while seen < decoded {
+        let (c, len) = next_char(text.get(at..)?)?;
+        seen += c?.len_utf8();
+        at += len;
+    }
+    (seen == decoded).then_some(at + 1)
+}
+
+/// Writes `text` as a JSON string, quotes included.
+pub fn quote(text: &str) -> String {
+    // Serialising a `str` cannot fail.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes_escapes_and_pairs() {
+        assert_eq!(unquote(br#""\u0068ttp_x""#).as_deref(), Some("http_x"));
+        assert_eq!(unquote(br#""\ud83d\ude00\/""#).as_deref(), Some("\u{1f600}/"));
+        assert_eq!(unquote(br#""\ud83d""#), None);
+        assert_eq!(unquote(br#""\ude00\ud83d""#), None);
+        assert_eq!(unquote(br#""a\qb""#), None);
+        assert_eq!(unquote(b"\"plain\"").as_deref(), Some("plain"));
+        assert_eq!(unquote(b"12"), None);
+    }
+
+    #[test]
+    fn finds_the_raw_place_of_a_decoded_offset() {
+        let raw = br#""\u0068ttp_x""#;
+        assert_eq!(raw_offset(raw, 0), Some(1));
+        assert_eq!(raw_offset(raw, 1), Some(7));
+        assert_eq!(raw_offset(raw, 5), Some(11));
+        assert_eq!(raw_offset(b"\"ab\"", 9), None);
+        assert_eq!(raw_offset("\"é\"".as_bytes(), 1), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! Resource URIs of prefixed servers.
+//!
+//! A *key* is made from the prefix. `ui:` and `skill:` URIs carry it on their host (`ui://KEY.host/…`), since MCP Apps hosts
+//! look at the scheme; any other URI and template carries it on its scheme (`KEY+file:///a`).
+
+/// Schemes that keep their name; the key goes in front of the host.
+const HOST_SCHEMES: [&str; 2] = ["ui://", "skill://"];
+
+/// The key of a prefix: what marks the URIs of one server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UriKey(String);
+
+/// Why two prefixes cannot stand beside each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyError {
+    /// Both give the same key.
+    Same(String),
+    /// One key is the other with a further label: `a` and `a.b`, so that the host `a.b.x` has two readings.
+    Nested(String, String),
+}
+
+/// What to put into a URI, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Insertion {
+    /// Offset in bytes of the decoded URI.
+    pub at: usize,
+    /// The text to put there. ASCII that needs no escape in JSON.
+    pub text: String,
+}
+
+impl UriKey {
+    /// The key of `prefix`: lower case, without trailing `_`, `-` and `.`, with inner `_` as `.`, anything else outside
+    /// `[a-z0-9.-]` as `-`, and with an `x` in front where it would not begin with a letter. `None` for no prefix.
+    pub fn of(prefix: &str) -> Option<Self> {
+        if prefix.is_empty() {
+            return None;
+        }
+        let lower = prefix.to_ascii_lowercase();
+        let trimmed = lower.trim_end_matches(['_', '-', '.']);
+        let mut key: String = trimmed
+            .chars()
+            .map(|c| match c {
+                '_' => '.',
+                'a'..='z' | '0'..='9' | '.' | '-' => c,
+                _ => '-',
+            })
+            .collect();
+        if !key.starts_with(|c: char| c.is_ascii_lowercase()) {
+            key.insert(0, 'x');
+        }
+        Some(Self(key))
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether URIs with these two keys can be told apart.
+    pub fn compatible(&self, other: &UriKey) -> Result<(), KeyError> {
+        if self == other {
+            return Err(KeyError::Same(self.0.clone()));
+        }
+        for (short, long) in [(self, other), (other, self)] {
+            if long.0.strip_prefix(&short.0).is_some_and(|rest| rest.starts_with('.')) {
+                return Err(KeyError::Nested(short.0.clone(), long.0.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// How a server's own URI or template becomes the client's.
+    pub fn insertion(&self, uri: &str) -> Insertion {
+        match host_at(uri) {
+            Some(at) => Insertion { at, text: format!("{}.", self.0) },
+            None => Insertion { at: 0, text: format!("{}+", self.0) },
+        }
+    }
+
+    /// A server's own URI or template as the client sees it.
+    pub fn encode(&self, uri: &str) -> String {
+        let Insertion { at, text } = self.insertion(uri);
+        let mut out = uri.to_owned();
+        out.insert_str(at, &text);
+        out
+    }
+
+    /// The bytes that this key added to the client's `uri`; `None` if the URI is not of this server.
+    pub fn added(&self, uri: &str) -> Option<std::ops::Range<usize>> {
+        let (at, mark) = match host_at(uri) {
+            Some(at) => (at, '.'),
+            None => (0, '+'),
+        };
+        let end = at + self.0.len();
+        let same = uri.get(at..end)?.eq_ignore_ascii_case(&self.0);
+        (same && uri.get(end..)?.starts_with(mark)).then_some(at..end + 1)
+    }
+
+    /// The server's own form of the client's `uri`; `None` if the URI is not of this server.
+    pub fn decode(&self, uri: &str) -> Option<String> {
+        let added = self.added(uri)?;
+        let mut out = uri.to_owned();
+        out.replace_range(added, "");
+        Some(out)
+    }
+}
+
+/// Where the host begins, for the schemes that carry the key there.
+fn host_at(uri: &str) -> Option<usize> {
+    HOST_SCHEMES.iter().find(|s| uri.get(..s.len()).is_some_and(|head| head.eq_ignore_ascii_case(s))).map(|s| s.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(prefix: &str) -> UriKey {
+        UriKey::of(prefix).unwrap()
+    }
+
+    #[test]
+    fn keys_are_legal_scheme_parts() {
+        for (prefix, k) in
+            [("http_", "http"), ("My_Server__", "my.server"), ("9x-", "x9x"), ("a/b", "a-b"), ("_", "x"), ("é_", "x-")]
+        {
+            assert_eq!(key(prefix).as_str(), k);
+        }
+        assert_eq!(UriKey::of(""), None);
+    }
+
+    #[test]
+    fn uris_and_templates_come_back() {
+        for (uri, seen) in [
+            ("file:///a", "http+file:///a"),
+            ("ui://clock/app.html", "ui://http.clock/app.html"),
+            ("UI://Clock", "UI://http.Clock"),
+            ("{+uri}", "http+{+uri}"),
+            ("ui://{host}/x", "ui://http.{host}/x"),
+            ("", "http+"),
+        ] {
+            assert_eq!(key("http_").encode(uri), seen);
+            assert_eq!(key("http_").decode(seen).as_deref(), Some(uri));
+        }
+        assert_eq!(key("http_").decode("HTTP+file:///a").as_deref(), Some("file:///a"));
+        for other in ["http://a", "file:///a", "ui://httpx.clock", "ui://clock", "htt", "ui://"] {
+            assert_eq!(key("http_").decode(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn keys_that_cannot_be_told_apart_are_refused() {
+        assert_eq!(key("a_").compatible(&key("A-")), Err(KeyError::Same("a".into())));
+        assert_eq!(key("a_b_").compatible(&key("a_")), Err(KeyError::Nested("a".into(), "a.b".into())));
+        assert_eq!(key("ab_").compatible(&key("a_")), Ok(()));
+    }
+}

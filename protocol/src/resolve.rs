@@ -1,0 +1,87 @@
+//! What the filter asks the broker: "this caller wants this name: where does it go, and with what?"
+//!
+//! `POST /resolve` on the broker's internal port, a [`Question`] as JSON; 200 with [`crate::http::header::RESOLVED`] and an
+//! [`Answer`] as JSON. Anything else means that the broker is not available. `GET /epoch` gives an [`Epoch`].
+
+use crate::era::Era;
+use crate::error::Refusal;
+use serde::{Deserialize, Serialize};
+
+/// Path of [`Question`]s on the broker's internal port.
+pub const PATH: &str = "/resolve";
+/// Path of the [`Epoch`] on the broker's internal port.
+pub const EPOCH_PATH: &str = "/epoch";
+
+/// Who wants what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// The client's era.
+    pub era: Era,
+    /// `Mcp-Session-Id` as the client sent it (legacy).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// What is looked for.
+    pub target: Target,
+}
+
+/// A server by its name, or what an unprefixed one of them has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Target {
+    /// The prefix has already told.
+    Server(String),
+    /// An unprefixed tool.
+    Tool(String),
+    /// An unprefixed prompt.
+    Prompt(String),
+    /// A URI without a registered key.
+    Resource(String),
+}
+
+/// The decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The state of the broker's truth that this was decided in, see [`Epoch`].
+    pub epoch: u64,
+    /// Seconds for which it may be kept.
+    pub ttl: u32,
+    /// What to do.
+    pub outcome: Outcome,
+}
+
+/// What to do with the request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// Straight to a server.
+    Route(Destination),
+    /// To the broker, which carries it on itself.
+    Bridge,
+    /// Nowhere: this is the client's answer. Never cached.
+    Refuse(Refusal),
+}
+
+/// How a server is to be called for this caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Destination {
+    /// The server's name.
+    pub server: String,
+    /// `Mcp-Session-Id` of the upstream session; `None` for a server without sessions, and for modern calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// `MCP-Protocol-Version` that the upstream session settled (legacy), or that the client sent (modern).
+    pub protocol_version: String,
+    /// `http:` and `https:` URIs that the server lists or templates: in a link such a URI is the gateway's only if it is
+    /// one of these, or continues one that ends with `*`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub web_uris: Vec<String>,
+}
+
+/// A number that changes when decisions already given may no longer hold: the servers, their eras or their names changed,
+/// or the broker was started anew. Sessions that ended do not change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Compared for equality only.
+    pub epoch: u64,
+}
