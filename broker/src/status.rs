@@ -1,0 +1,49 @@
+//! How each server is, as `/status` tells it.
+
+use protocol::era::Era;
+use serde::Serialize;
+
+/// The whole gateway, in the order of the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Status {
+    /// One entry a registered server.
+    pub servers: Vec<ServerStatus>,
+}
+
+/// One server.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServerStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its prefix; empty for none.
+    pub prefix: String,
+    /// Whether its tools are offered.
+    pub state: State,
+    /// The eras that it was found to speak and that the configuration allows.
+    pub eras: Vec<Era>,
+    /// Tools that clients see, of the era with the most.
+    pub tools: usize,
+    /// Prompts that clients see, of the era with the most.
+    pub prompts: usize,
+    /// Resources that clients see, of the era with the most.
+    pub resources: usize,
+    /// Resource templates that clients see, of the era with the most.
+    pub templates: usize,
+    /// Why it is down, or what it was last found doing wrong. In the gateway's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Names and URIs of it that no client sees, and why.
+    pub conflicts: Vec<String>,
+}
+
+/// Whether a server can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Not asked yet, or has not answered yet.
+    Connecting,
+    /// Its lists are known.
+    Ready,
+    /// It failed and is tried again; see [`ServerStatus::error`].
+    Down,
+}

@@ -1,0 +1,1 @@
+//! One supervised connection a server.
