@@ -1,0 +1,3 @@
+//! Sessions of legacy clients.
+
+pub mod id;
