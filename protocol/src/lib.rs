@@ -11,4 +11,5 @@ pub mod http;
 pub mod json;
 pub mod jsonrpc;
 pub mod naming;
+pub mod request;
 pub mod resolve;

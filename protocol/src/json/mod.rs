@@ -16,3 +16,6 @@ mod utf8;
 pub use node::{Mark, Node};
 pub use scanner::{Found, Kind, MAX_CAPTURE, MAX_DEPTH, MAX_MEMBERS, ScanError, Scanner};
 pub use strings::{quote, raw_offset, unquote};
+
+#[cfg(test)]
+pub(crate) use scanner::tests::any_json;

@@ -65,8 +65,6 @@ pub enum Mark {
     Uri,
     /// A URI in a `resource_link`, where `http` and `https` have a meaning of their own.
     LinkUri,
-    /// `params.ref.type` of `completion/complete`.
-    RefType,
     /// `params.ref.name` of `completion/complete`.
     RefName,
     /// `params.ref.uri` of `completion/complete`.
@@ -79,8 +77,6 @@ pub enum Mark {
     RequestId,
     /// `params.progressToken` of `notifications/progress`.
     ProgressToken,
-    /// `params._meta`.
-    Meta,
     /// `params._meta.progressToken`.
     MetaProgressToken,
     /// `params._meta["io.modelcontextprotocol/protocolVersion"]`.
@@ -91,6 +87,4 @@ pub enum Mark {
     MetaLogLevel,
     /// An `elicitationId`.
     ElicitationId,
-    /// `error.code`.
-    ErrorCode,
 }

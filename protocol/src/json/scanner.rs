@@ -447,4 +447,4 @@ impl Level {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,0 +1,62 @@
+//! What is read of a client's message.
+
+use crate::json::{Mark, Node};
+
+const fn unique(members: &'static [(&'static str, &'static Node)], mark: Option<Mark>) -> Node {
+    Node { mark, unique: true, ..Node::object(members) }
+}
+
+static ID: Node = Node::leaf(Mark::Id);
+static JSONRPC: Node = Node::leaf(Mark::Jsonrpc);
+static METHOD: Node = Node::leaf(Mark::Method);
+static RESULT: Node = Node::leaf(Mark::Result);
+static ERROR: Node = Node::leaf(Mark::Error);
+static NAME: Node = Node::leaf(Mark::Name);
+static URI: Node = Node::leaf(Mark::Uri);
+static REF_NAME: Node = Node::leaf(Mark::RefName);
+static REF_URI: Node = Node::leaf(Mark::RefUri);
+static CURSOR: Node = Node::leaf(Mark::Cursor);
+static LEVEL: Node = Node::leaf(Mark::Level);
+static REQUEST_ID: Node = Node::leaf(Mark::RequestId);
+static PROGRESS_TOKEN: Node = Node::leaf(Mark::ProgressToken);
+static META_PROGRESS_TOKEN: Node = Node::leaf(Mark::MetaProgressToken);
+static META_VERSION: Node = Node::leaf(Mark::MetaProtocolVersion);
+static META_CAPABILITIES: Node = Node::leaf(Mark::MetaClientCapabilities);
+static META_LOG_LEVEL: Node = Node::leaf(Mark::MetaLogLevel);
+
+static META: Node = unique(
+    &[
+        ("progressToken", &META_PROGRESS_TOKEN),
+        ("io.modelcontextprotocol/protocolVersion", &META_VERSION),
+        ("io.modelcontextprotocol/clientCapabilities", &META_CAPABILITIES),
+        ("io.modelcontextprotocol/logLevel", &META_LOG_LEVEL),
+    ],
+    None,
+);
+static REF: Node = unique(&[("name", &REF_NAME), ("uri", &REF_URI)], None);
+static PARAMS: Node = unique(
+    &[
+        ("name", &NAME),
+        ("uri", &URI),
+        ("_meta", &META),
+        ("ref", &REF),
+        ("cursor", &CURSOR),
+        ("level", &LEVEL),
+        ("requestId", &REQUEST_ID),
+        ("progressToken", &PROGRESS_TOKEN),
+    ],
+    Some(Mark::Params),
+);
+
+/// A message of a client.
+pub(super) static MESSAGE: Node = unique(
+    &[
+        ("jsonrpc", &JSONRPC),
+        ("id", &ID),
+        ("method", &METHOD),
+        ("params", &PARAMS),
+        ("result", &RESULT),
+        ("error", &ERROR),
+    ],
+    Some(Mark::Message),
+);
