@@ -4,6 +4,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod answer;
 pub mod config;
 pub mod era;
 pub mod error;
@@ -13,3 +14,4 @@ pub mod jsonrpc;
 pub mod naming;
 pub mod request;
 pub mod resolve;
+pub mod sse;

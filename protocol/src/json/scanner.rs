@@ -185,6 +185,9 @@ impl Scanner {
                     let Some((&stop, tail)) = after.split_first() else { continue };
                     rest = tail;
                     self.at += 1;
+                    if !self.utf8.complete() {
+                        return Err(ScanError::Syntax);
+                    }
                     if stop == b'\\' {
                         self.state = State::Escape { key };
                     } else {
@@ -315,9 +318,9 @@ impl Scanner {
         let word = self.objects.get_mut(self.depth / 64).ok_or(ScanError::Depth)?;
         let bit = 1 << (self.depth % 64);
         if kind == Kind::Object {
-            *word |= bit
+            *word |= bit;
         } else {
-            *word &= !bit
+            *word &= !bit;
         }
         if self.levels.len() == self.depth
             && let Some(node) = self.node
@@ -363,9 +366,6 @@ impl Scanner {
     }
 
     fn end_key(&mut self, bytes: &[u8]) -> Result<(), ScanError> {
-        if !self.utf8.complete() {
-            return Err(ScanError::Syntax);
-        }
         self.state = State::Colon;
         self.node = None;
         let captured = std::mem::take(&mut self.captured);

@@ -182,7 +182,8 @@ impl Envelope {
     }
 
     fn take(&mut self, found: &Found<'_>) {
-        let text = || (found.kind == Kind::String).then(|| unquote(found.raw)).flatten().map(|t| t.into_owned());
+        let text =
+            || (found.kind == Kind::String).then(|| unquote(found.raw)).flatten().map(std::borrow::Cow::into_owned);
         let raw = || Raw { bytes: found.raw.to_vec(), span: found.span.clone() };
         let name = || {
             let text = text().filter(|_| found.raw.len() <= LONGEST_NAME && !found.truncated)?;

@@ -7,8 +7,10 @@ static ITEMS: Node = Node::array(&INNER);
 static ROOT: Node =
     Node { mark: Some(Mark::Message), unique: true, ..Node::object(&[("params", &INNER), ("list", &ITEMS)]) };
 
+type Reported = (Mark, Range<u64>, Vec<u8>);
+
 /// Everything reported for `json` when it comes in pieces of `size` bytes.
-fn scan(json: &[u8], size: usize) -> Result<Vec<(Mark, Range<u64>, Vec<u8>)>, ScanError> {
+fn scan(json: &[u8], size: usize) -> Result<Vec<Reported>, ScanError> {
     let mut scanner = Scanner::new(&ROOT);
     let mut all = Vec::new();
     for chunk in json.chunks(size.max(1)) {

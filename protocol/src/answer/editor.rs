@@ -1,0 +1,83 @@
+//! The editor of one answer.
+
+use super::event::Events;
+use super::message::{Message, Summary};
+use super::rules::Rules;
+use crate::http::Media;
+use crate::jsonrpc::Id;
+
+/// Edits one answer as it passes. See the module's documentation.
+#[derive(Debug)]
+pub struct Editor {
+    rules: Rules,
+    body: Body,
+    expected: Option<Id>,
+    answered: bool,
+    list_changed: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    // Boxed, since an editor is made for every request and most are of one kind.
+    Json(Box<Message>),
+    Sse(Box<Events>),
+}
+
+impl Editor {
+    /// An editor for an answer of this media type.
+    pub fn new(media: Media, rules: Rules) -> Self {
+        let body = match media {
+            Media::Json => Body::Json(Box::new(Message::new(&rules))),
+            Media::Sse => Body::Sse(Box::new(Events::new(&rules))),
+        };
+        Self { rules, body, expected: None, answered: false, list_changed: false }
+    }
+
+    /// Watches for the answer to the request with this id.
+    #[must_use]
+    pub fn expect(mut self, id: Id) -> Self {
+        self.expected = Some(id);
+        self
+    }
+
+    /// Edits further bytes; what can go out is added to `out`.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        match &mut self.body {
+            Body::Json(message) => message.push(chunk, &self.rules, out),
+            Body::Sse(events) => {
+                let mut all = Vec::new();
+                events.push(chunk, &self.rules, out, &mut |summary| all.push(summary));
+                for summary in all {
+                    self.note(&summary);
+                }
+            }
+        }
+    }
+
+    /// Ends the answer: what is held goes out.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        match &mut self.body {
+            Body::Json(message) => {
+                let summary = message.finish(out);
+                self.note(&summary);
+            }
+            Body::Sse(events) => events.finish(&self.rules, out),
+        }
+    }
+
+    /// Whether the expected request has been answered. For JSON it is known after [`Editor::finish`], for a stream when the
+    /// event has passed.
+    pub fn answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Whether the server said that one of its lists changed.
+    pub fn list_changed(&self) -> bool {
+        self.list_changed
+    }
+
+    fn note(&mut self, summary: &Summary) {
+        self.list_changed |= summary.list_changed;
+        self.answered |= summary.answers.is_some() && summary.answers == self.expected;
+    }
+}

@@ -1,0 +1,128 @@
+//! A stream of events, edited line by line.
+
+use super::message::{Message, Summary};
+use super::rules::Rules;
+use crate::sse::{Lines, Part};
+
+/// Longest field name that matters, with its colon and the space after it.
+const FIELD: usize = 6;
+
+#[derive(Debug)]
+enum Line {
+    /// The field is not known yet; its bytes so far.
+    Field(Vec<u8>),
+    /// After `data:` and its space.
+    Data,
+    /// After `id:` and its space; whether a byte of the value has come.
+    Id { begun: bool },
+    /// Any other field, or a comment.
+    Other,
+}
+
+/// A stream of events on its way.
+#[derive(Debug)]
+pub(super) struct Events {
+    lines: Lines,
+    line: Line,
+    message: Message,
+    /// A `data` line has come in this event.
+    data: bool,
+}
+
+impl Events {
+    pub(super) fn new(rules: &Rules) -> Self {
+        Self { lines: Lines::default(), line: Line::Field(Vec::new()), message: Message::new(rules), data: false }
+    }
+
+    /// Edits further bytes; `each` is told what every complete message was.
+    pub(super) fn push(&mut self, chunk: &[u8], rules: &Rules, out: &mut Vec<u8>, each: &mut impl FnMut(Summary)) {
+        let mut rest = chunk;
+        while let Some((part, left)) = self.lines.split(rest) {
+            rest = left;
+            match part {
+                Part::Text(text) => self.text(text, rules, out),
+                Part::End(end) => self.end_line(end, rules, out, each),
+                Part::Lf => self.message.pass(b"\n", out),
+            }
+        }
+    }
+
+    /// Ends the stream: what is held goes out as it is.
+    pub(super) fn finish(&mut self, rules: &Rules, out: &mut Vec<u8>) {
+        self.field(rules, out, true);
+        self.message.finish(out);
+    }
+
+    fn text(&mut self, text: &[u8], rules: &Rules, out: &mut Vec<u8>) {
+        match &mut self.line {
+            Line::Data => self.message.push(text, rules, out),
+            Line::Other => self.message.pass(text, out),
+            Line::Id { begun } => {
+                if !std::mem::replace(begun, true) {
+                    self.message.pass(format!("{}:", rules.server).as_bytes(), out);
+                }
+                self.message.pass(text, out);
+            }
+            Line::Field(head) => {
+                let (more, rest) = text.split_at_checked(FIELD.saturating_sub(head.len())).unwrap_or((text, &[]));
+                head.extend_from_slice(more);
+                if head.len() >= FIELD {
+                    self.field(rules, out, false);
+                    if !rest.is_empty() {
+                        self.text(rest, rules, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Decides what the line is, by its first bytes or all of them.
+    fn field(&mut self, rules: &Rules, out: &mut Vec<u8>, whole: bool) {
+        let Line::Field(head) = &mut self.line else { return };
+        let head = std::mem::take(head);
+        let after = |name: &[u8]| {
+            let value = head.strip_prefix(name)?;
+            Some(value.strip_prefix(b" ").unwrap_or(value).len())
+        };
+        let (line, value) = match (after(b"data:"), after(b"id:")) {
+            (Some(value), _) => (Line::Data, value),
+            (_, Some(value)) => (Line::Id { begun: false }, value),
+            _ => (Line::Other, 0),
+        };
+        // `data` or `id` without a colon is a field too, with an empty value: nothing to edit.
+        if matches!(line, Line::Data) || (whole && head == b"data") {
+            if self.data {
+                self.message.skip(b"\n");
+            }
+            self.data = true;
+        }
+        let (name, value) = head.split_at_checked(head.len() - value).unwrap_or((&head, &[]));
+        self.message.pass(name, out);
+        self.line = line;
+        if !value.is_empty() {
+            self.text(value, rules, out);
+        }
+    }
+
+    fn end_line(&mut self, end: &[u8], rules: &Rules, out: &mut Vec<u8>, each: &mut impl FnMut(Summary)) {
+        let empty = matches!(&self.line, Line::Field(head) if head.is_empty());
+        if empty {
+            let message = std::mem::replace(&mut self.message, Message::new(rules));
+            self.end_event(message, end, out, each);
+        } else {
+            self.field(rules, out, true);
+            self.message.pass(end, out);
+        }
+        self.line = Line::Field(Vec::new());
+    }
+
+    fn end_event(&mut self, mut message: Message, end: &[u8], out: &mut Vec<u8>, each: &mut impl FnMut(Summary)) {
+        self.data = false;
+        if message.is_new() {
+            message.finish(out);
+        } else {
+            each(message.finish(out));
+        }
+        out.extend_from_slice(end);
+    }
+}

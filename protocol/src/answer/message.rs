@@ -1,0 +1,180 @@
+//! One JSON message, edited as it passes.
+
+use super::rules::Rules;
+use crate::json::{Found, Mark, Scanner, unquote};
+use crate::jsonrpc::Id;
+use crate::naming::tag;
+
+/// Most bytes that are held until it is clear whose an `id` is.
+const HELD: usize = 64 << 10;
+
+/// What a message turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Unknown,
+    /// `method` or `params` was seen: its `id` is the server's.
+    Asking,
+    /// `result` or `error` was seen: its `id` is the client's.
+    Answering,
+}
+
+/// One message on its way.
+#[derive(Debug)]
+pub(super) struct Message {
+    scanner: Scanner,
+    way: Way,
+    /// It is not JSON; the rest passes as it is.
+    broken: bool,
+}
+
+/// The state that finding a value changes.
+#[derive(Debug)]
+struct Way {
+    sort: Sort,
+    /// An `id` and all that came after it, while the message's sort is not known; the `id` is `held[..id_len]`.
+    held: Vec<u8>,
+    id_len: usize,
+    id: Option<Id>,
+    list_changed: bool,
+}
+
+/// What a complete message was.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Summary {
+    /// It answered the request with this id.
+    pub(super) answers: Option<Id>,
+    /// It said that a list changed.
+    pub(super) list_changed: bool,
+}
+
+impl Message {
+    pub(super) fn new(rules: &Rules) -> Self {
+        Self {
+            scanner: Scanner::new(rules.tree()),
+            way: Way { sort: Sort::Unknown, held: Vec::new(), id_len: 0, id: None, list_changed: false },
+            broken: false,
+        }
+    }
+
+    /// Whether nothing of the message has come yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.scanner.position() == 0
+    }
+
+    /// Bytes between two lines of the message that are no part of it.
+    pub(super) fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        self.way.emit(bytes, out);
+    }
+
+    /// White space of the message that the transport stands for.
+    pub(super) fn skip(&mut self, space: &[u8]) {
+        if !self.broken {
+            self.broken = self.scanner.push(space, &mut |_| {}).is_err();
+        }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8], rules: &Rules, out: &mut Vec<u8>) {
+        if self.broken {
+            return self.way.emit(bytes, out);
+        }
+        let base = self.scanner.position();
+        let offset = |at: u64| usize::try_from(at.saturating_sub(base)).unwrap_or(usize::MAX).min(bytes.len());
+        // Up to where `bytes` have gone out. What belongs to an open value stays in the scanner.
+        let mut gone = 0;
+        let mut ended = false;
+        let before = self.scanner.open_bytes().to_vec();
+        let way = &mut self.way;
+        let result = self.scanner.push(bytes, &mut |found| {
+            let start = offset(found.span.start);
+            way.emit(bytes.get(gone..start).unwrap_or_default(), out);
+            gone = offset(found.span.end).max(start);
+            ended = true;
+            way.take(&found, rules, out);
+        });
+        if result.is_err() {
+            self.broken = true;
+            if !ended {
+                way.emit(&before, out);
+            }
+            way.emit(bytes.get(gone..).unwrap_or_default(), out);
+            return way.settle(out);
+        }
+        let end = self.scanner.open_scalar().map_or(bytes.len(), offset);
+        way.emit(bytes.get(gone..end).unwrap_or_default(), out);
+    }
+
+    /// Ends the message: gives out what is held, and says what it was.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Summary {
+        if !self.broken {
+            self.way.emit(self.scanner.open_bytes(), out);
+        }
+        self.way.settle(out);
+        let whole = !self.broken && self.scanner.finish().is_ok();
+        Summary {
+            answers: self.way.id.take().filter(|_| whole && self.way.sort == Sort::Answering),
+            list_changed: whole && self.way.list_changed,
+        }
+    }
+}
+
+impl Way {
+    fn emit(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        if self.held.is_empty() {
+            return out.extend_from_slice(bytes);
+        }
+        self.held.extend_from_slice(bytes);
+        if self.held.len() > HELD {
+            self.settle(out);
+        }
+    }
+
+    fn take(&mut self, found: &Found<'_>, rules: &Rules, out: &mut Vec<u8>) {
+        match found.mark {
+            Mark::Id => {
+                self.id = Id::from_raw(found.raw).filter(|_| !found.truncated);
+                match self.sort {
+                    Sort::Unknown if self.held.is_empty() => {
+                        self.held.extend_from_slice(found.raw);
+                        self.id_len = found.raw.len();
+                        return;
+                    }
+                    Sort::Asking => return self.emit(&tag(&rules.server, found.raw), out),
+                    _ => {}
+                }
+            }
+            Mark::Method => {
+                let method = unquote(found.raw);
+                self.list_changed =
+                    method.is_some_and(|m| m.starts_with("notifications/") && m.ends_with("/list_changed"));
+                self.classify(Sort::Asking, rules, out);
+            }
+            Mark::Params => self.classify(Sort::Asking, rules, out),
+            Mark::Result | Mark::Error => self.classify(Sort::Answering, rules, out),
+            _ => {}
+        }
+        match rules.replacement(found) {
+            Some(replacement) => self.emit(&replacement, out),
+            None => self.emit(found.raw, out),
+        }
+    }
+
+    fn classify(&mut self, sort: Sort, rules: &Rules, out: &mut Vec<u8>) {
+        if self.sort != Sort::Unknown {
+            return;
+        }
+        self.sort = sort;
+        if sort == Sort::Asking
+            && let Some((id, rest)) = self.held.split_at_checked(self.id_len)
+            && !id.is_empty()
+        {
+            self.held = [tag(&rules.server, id).as_slice(), rest].concat();
+        }
+        self.settle(out);
+    }
+
+    /// Lets go of what is held.
+    fn settle(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.held);
+        self.id_len = 0;
+    }
+}
