@@ -45,17 +45,20 @@ pub struct Refusal {
     /// `error.data`, as JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// Header `Allow`, for 405.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Cow<'static, str>>,
 }
 
 impl Refusal {
     /// An error of the transport: the status says it all, whatever the era.
     pub fn transport(status: u16, code: i64, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), data: None }
+        Self { status, code, message: message.into(), data: None, allow: None }
     }
 
     /// The answer to a well-formed request, with the status that `era` gives to `code`.
     pub fn answer(era: Era, code: i64, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: status(era, code), code, message: message.into(), data: None }
+        Self { status: status(era, code), code, message: message.into(), data: None, allow: None }
     }
 
     /// 404: the client has to initialize again.
@@ -72,6 +75,13 @@ impl Refusal {
     #[must_use]
     pub fn with_data(mut self, json: String) -> Self {
         self.data = Some(json);
+        self
+    }
+
+    /// Adds header `Allow`.
+    #[must_use]
+    pub fn with_allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(Cow::Borrowed(methods));
         self
     }
 

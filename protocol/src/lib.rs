@@ -14,4 +14,5 @@ pub mod jsonrpc;
 pub mod naming;
 pub mod request;
 pub mod resolve;
+pub mod route;
 pub mod sse;

@@ -6,7 +6,7 @@
 const MARK: &str = "mcpgw:";
 
 /// A value taken out of its tag.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tagged {
     /// Name of the server that made it.
     pub server: String,
