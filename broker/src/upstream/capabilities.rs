@@ -1,0 +1,57 @@
+//! What a server declares that it can do.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// `capabilities` of `initialize` or `server/discover`, read leniently: what is not an object counts as not declared.
+#[derive(Debug, Clone, Default)]
+pub struct Capabilities {
+    /// It has tools.
+    pub tools: Option<Listing>,
+    /// It has prompts.
+    pub prompts: Option<Listing>,
+    /// It has resources.
+    pub resources: Option<Listing>,
+    /// It sends log messages and takes `logging/setLevel`.
+    pub logging: bool,
+    /// It answers `completion/complete`.
+    pub completions: bool,
+    /// The whole, as sent; `None` if it was left out.
+    pub raw: Option<Arc<RawValue>>,
+}
+
+/// A capability that comes with a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// It says when the list changes.
+    pub list_changed: bool,
+    /// It says when an item changes (resources only).
+    pub subscribe: bool,
+}
+
+impl Capabilities {
+    /// Reads the raw `capabilities` object.
+    pub fn parse(raw: &RawValue) -> Self {
+        let value: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+        let listing = |name: &str| {
+            let declared = value.get(name).filter(|v| v.is_object())?;
+            let flag = |key: &str| declared.get(key).and_then(Value::as_bool).unwrap_or(false);
+            Some(Listing { list_changed: flag("listChanged"), subscribe: flag("subscribe") })
+        };
+        let present = |name: &str| value.get(name).is_some_and(Value::is_object);
+        Self {
+            tools: listing("tools"),
+            prompts: listing("prompts"),
+            resources: listing("resources"),
+            logging: present("logging"),
+            completions: present("completions"),
+            raw: Some(raw.to_owned().into()),
+        }
+    }
+
+    /// Whether any list says when it changes.
+    pub fn any_list_changed(&self) -> bool {
+        [self.tools, self.prompts, self.resources].into_iter().flatten().any(|l| l.list_changed)
+    }
+}

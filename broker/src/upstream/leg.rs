@@ -1,0 +1,112 @@
+//! How a server is addressed: within a legacy session, or statelessly.
+
+use super::capabilities::Capabilities;
+use protocol::era::{Era, MODERN};
+use serde_json::value::RawValue;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// One way to a server.
+#[derive(Debug, Clone)]
+pub enum Leg {
+    /// Within a session.
+    Legacy(LegacySession),
+    /// Each request on its own.
+    Modern(Envelope),
+}
+
+impl Leg {
+    /// The era that is spoken on this leg.
+    pub fn era(&self) -> Era {
+        match self {
+            Self::Legacy(_) => Era::Legacy,
+            Self::Modern(_) => Era::Modern,
+        }
+    }
+
+    /// `MCP-Protocol-Version` of what is sent on it.
+    pub fn protocol_version(&self) -> &str {
+        match self {
+            Self::Legacy(session) => &session.protocol_version,
+            Self::Modern(envelope) => &envelope.version,
+        }
+    }
+}
+
+/// What every modern request carries.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    /// `MCP-Protocol-Version`.
+    pub version: Arc<str>,
+    /// `params._meta` of requests that the broker makes ([`super::Client::request`]), a JSON object that names `version` too.
+    pub meta: Arc<str>,
+}
+
+impl Envelope {
+    /// The broker's own: the gateway as the client, without capabilities.
+    pub fn gateway() -> Self {
+        let meta = serde_json::json!({
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientInfo": gateway_info(),
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        Self { version: MODERN.into(), meta: meta.to_string().into() }
+    }
+}
+
+/// The gateway as an MCP `Implementation`.
+pub fn gateway_info() -> serde_json::Value {
+    serde_json::json!({"name": "mcp-gateway", "title": "MCP Gateway", "version": env!("CARGO_PKG_VERSION")})
+}
+
+/// What `initialize` settled. Clones are the same session.
+#[derive(Clone)]
+pub struct LegacySession {
+    /// `Mcp-Session-Id`; `None` for a server without sessions, which is normal.
+    pub id: Option<String>,
+    /// The revision that the server chose: one of the legacy ones.
+    pub protocol_version: String,
+    /// The server's capabilities.
+    pub capabilities: Capabilities,
+    /// `serverInfo`, as sent.
+    pub server_info: Option<Arc<RawValue>>,
+    /// `instructions`.
+    pub instructions: Option<String>,
+    /// Whether a request succeeded in it: only then can a 400 mean that it was forgotten.
+    worked: Arc<AtomicBool>,
+}
+
+impl LegacySession {
+    pub(super) fn new(id: Option<String>, protocol_version: String) -> Self {
+        Self {
+            id,
+            protocol_version,
+            capabilities: Capabilities::default(),
+            server_info: None,
+            instructions: None,
+            worked: Arc::default(),
+        }
+    }
+
+    /// Notes that the server took a request in this session.
+    pub fn mark_worked(&self) {
+        self.worked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an HTTP status says that the server no longer knows this session: 404, and 400 where the session worked
+    /// before (several servers answer so instead of 404).
+    pub fn lost(&self, status: u16) -> bool {
+        self.id.is_some() && (status == 404 || (status == 400 && self.worked.load(Ordering::Relaxed)))
+    }
+}
+
+impl fmt::Debug for LegacySession {
+    /// Without the id, which is a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LegacySession")
+            .field("id", &self.id.as_ref().map(|_| "…"))
+            .field("protocol_version", &self.protocol_version)
+            .finish_non_exhaustive()
+    }
+}
