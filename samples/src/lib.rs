@@ -1,1 +1,9 @@
-//! samples
+//! Sample MCP servers, to be put behind the gateway.
+//!
+//! [`tools`] holds a server of plain tools (binary `sample-tools`), [`features`] one that uses what MCP has beside tools
+//! (binary `sample-features`). [`serve`] puts either on a Streamable HTTP endpoint.
+
+pub mod era;
+pub mod features;
+pub mod serve;
+pub mod tools;
