@@ -2,6 +2,8 @@ use super::*;
 use crate::jsonrpc::Id;
 use crate::sse;
 use proptest::prelude::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn rules() -> Rules {
     Rules::new("demo", "http_", &["https://listed/".to_owned(), "https://tpl/*".to_owned()])

@@ -48,6 +48,8 @@ pub fn untag(raw: &[u8]) -> Option<Tagged> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
     fn every_id_comes_back_byte_for_byte() {

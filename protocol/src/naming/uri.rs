@@ -113,6 +113,8 @@ fn host_at(uri: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn key(prefix: &str) -> UriKey {
         UriKey::of(prefix).unwrap()

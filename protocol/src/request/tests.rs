@@ -2,6 +2,8 @@ use super::*;
 use crate::json::any_json;
 use proptest::prelude::*;
 use serde_json::Value;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
 fn knows_the_kinds_of_messages() {

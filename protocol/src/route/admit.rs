@@ -137,6 +137,8 @@ fn check_version(version: &str) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn head<'a>() -> Head<'a> {
         Head {

@@ -150,6 +150,8 @@ fn mismatch(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
 mod tests {
     use super::*;
     use crate::request::{Reader, read};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const MODERN_META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
 

@@ -1,5 +1,7 @@
 use super::*;
 use proptest::prelude::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 static LEAF: Node = Node::leaf(Mark::Name);
 static INNER: Node = Node { unique: true, ..Node::object(&[("name", &LEAF)]) };

@@ -1,0 +1,31 @@
+# Every target sets up what it needs and is missing. Tools, downloads and compiled artefacts are kept in
+# $XDG_CACHE_HOME/mcp-gateway (~/.cache/mcp-gateway), so that a second run is short.
+
+.DEFAULT_GOAL := help
+.PHONY: help build wasm test test-native test-wasm lint fmt clean
+
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: wasm ## Builds dist/mcp-gateway (the binary) and dist/mcp-gateway.wasm (the filter)
+	@scripts/build.sh
+
+wasm: ## Builds dist/mcp-gateway.wasm only
+	@scripts/build-wasm.sh
+
+test: lint test-native test-wasm ## Runs every check and every test
+
+test-native: build ## Runs the native tests, end to end through a real Envoy included
+	@scripts/test-native.sh
+
+test-wasm: ## Runs the tests of protocol/ as WebAssembly, in Node
+	@scripts/test-wasm.sh
+
+lint: ## Checks formatting, lints and dependencies
+	@scripts/lint.sh
+
+fmt: ## Formats the code
+	cargo fmt --all
+
+clean: ## Removes dist/
+	rm -rf dist

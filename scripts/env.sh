@@ -1,0 +1,24 @@
+# Sourced by the scripts: where things are, and how they speak. Progress goes to stderr, results to stdout.
+# shellcheck shell=bash
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/mcp-gateway
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
+mkdir -p "$CACHE"
+
+say() { printf '==> %s\n' "$*" >&2; }
+
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
+
+# only_one NAME: one process at a time sets up NAME; a second waits, then finds it done.
+only_one() {
+  need flock "install util-linux"
+  exec 9>"$CACHE/.$1.lock"
+  flock 9
+}

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# The native tests. Those that need Envoy get the pinned one, and the filter and binary of dist/.
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+cd "$ROOT"
+
+MCP_GATEWAY_ENVOY=$(scripts/setup-envoy.sh)
+export MCP_GATEWAY_ENVOY
+export MCP_GATEWAY_DIST=$ROOT/dist
+say "Native tests"
+cargo test --workspace --no-fail-fast
