@@ -39,6 +39,19 @@ pub(crate) fn register_callout(token_id: u32) {
     DISPATCHER.with(|dispatcher| dispatcher.register_callout(token_id));
 }
 
+pub(crate) fn register_callout_as(token_id: u32, context_id: u32) {
+    DISPATCHER.with(|dispatcher| {
+        dispatcher
+            .callouts
+            .borrow_mut()
+            .insert(token_id, context_id)
+    });
+}
+
+pub(crate) fn active_id() -> u32 {
+    DISPATCHER.with(|dispatcher| dispatcher.active_id.get())
+}
+
 pub(crate) fn register_grpc_callout(token_id: u32) {
     DISPATCHER.with(|dispatcher| dispatcher.register_grpc_callout(token_id));
 }
@@ -406,11 +419,10 @@ impl Dispatcher {
         body_size: usize,
         num_trailers: usize,
     ) {
-        let context_id = self
-            .callouts
-            .borrow_mut()
-            .remove(&token_id)
-            .expect("invalid token_id");
+        let context_id = match self.callouts.borrow_mut().remove(&token_id) {
+            Some(context_id) => context_id,
+            None => return,
+        };
 
         if let Some(http_stream) = self.http_streams.borrow_mut().get_mut(&context_id) {
             self.active_id.set(context_id);
