@@ -1,1 +1,270 @@
-//! What all servers offer, merged.
+//! What all servers offer, merged, per era.
+//!
+//! A client sees what the servers offer in its own era. Items are the servers' own bytes; only names and URIs of
+//! prefixed servers differ. The order is that of the configuration, then each server's own.
+
+mod item;
+mod kind;
+mod merge;
+mod offer;
+mod template;
+
+pub use item::Item;
+pub use kind::{Group, Kind};
+pub use offer::{List, Offer};
+
+use merge::{Merged, Share};
+use protocol::era::Era;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use template::Template;
+
+/// One server, for merging.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// Its prefix; empty for none.
+    pub prefix: Arc<str>,
+    /// Whether clients see its items: not while it is down.
+    pub visible: bool,
+    /// What it offered last in the legacy era.
+    pub legacy: Option<Arc<Offer>>,
+    /// What it offered last in the modern era.
+    pub modern: Option<Arc<Offer>>,
+}
+
+impl Source {
+    fn offer(&self, era: Era) -> Option<&Arc<Offer>> {
+        match era {
+            Era::Legacy => self.legacy.as_ref(),
+            Era::Modern => self.modern.as_ref(),
+        }
+    }
+}
+
+/// How long a merged list may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// What is left of the shortest `ttlMs` of the servers.
+    pub ttl: Duration,
+    /// `cacheScope` is `private`.
+    pub private: bool,
+}
+
+/// The truth about names at one moment.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    sources: Arc<[Source]>,
+    legacy: View,
+    modern: View,
+}
+
+/// What the clients of one era see.
+#[derive(Debug, Default)]
+struct View {
+    lists: [Arc<[Item]>; 4],
+    versions: [u64; 3],
+    routes: Routes,
+    conflicts: BTreeMap<usize, Vec<String>>,
+}
+
+/// What decides where an unprefixed name goes.
+#[derive(Debug, Default, PartialEq)]
+struct Routes {
+    owners: [BTreeMap<Arc<str>, usize>; 4],
+    hidden: [BTreeSet<Arc<str>>; 4],
+    templates: Vec<(Template, usize)>,
+    /// Servers without prefix that have resources.
+    resource_servers: Vec<usize>,
+}
+
+impl Catalog {
+    /// Merges what the servers offer, in the order of the configuration. `previous` tells what has changed.
+    pub fn merge(sources: Vec<Source>, previous: &Catalog) -> Catalog {
+        let sources: Arc<[Source]> = sources.into();
+        let view = |era| View::merge(era, &sources, previous.view(era));
+        Catalog { legacy: view(Era::Legacy), modern: view(Era::Modern), sources }
+    }
+
+    /// A list as clients of `era` see it.
+    pub fn list(&self, era: Era, kind: Kind) -> Arc<[Item]> {
+        self.view(era).lists[kind as usize].clone()
+    }
+
+    /// The same for a client whose own sessions have other lists than the servers' shared ones: `own`, by server name.
+    pub fn list_for(&self, era: Era, kind: Kind, own: &HashMap<String, Arc<List>>) -> Arc<[Item]> {
+        if own.is_empty() {
+            return self.list(era, kind);
+        }
+        merge_kind(era, kind, &self.sources, own).items.into()
+    }
+
+    /// How long [`Catalog::list`] may be kept, `now`.
+    pub fn freshness(&self, era: Era, kind: Kind, now: Instant) -> Freshness {
+        let lists = self.sources.iter().filter(|s| s.visible).filter_map(|s| Some(s.offer(era)?.list(kind)));
+        lists.fold(Freshness { ttl: MAX_AGE, private: false }, |all, list| Freshness {
+            ttl: all.ttl.min(list.ttl.saturating_sub(now.saturating_duration_since(list.fetched))),
+            private: all.private || list.private,
+        })
+    }
+
+    /// A number that changes when the lists of a group do, down to a description.
+    pub fn version(&self, era: Era, group: Group) -> u64 {
+        self.view(era).versions[group as usize]
+    }
+
+    /// The server without prefix that a name, URI or template belongs to. `None`: nobody's, or two servers'.
+    ///
+    /// A URI that no server lists goes by the template with the longest literal match, then to the only server without
+    /// prefix that has resources.
+    pub fn owner(&self, era: Era, kind: Kind, name: &str) -> Option<Arc<str>> {
+        let routes = &self.view(era).routes;
+        let index = match kind {
+            Kind::Tools | Kind::Prompts => routes.listed(kind, name)?,
+            Kind::Resources | Kind::Templates => routes.resource(name)?,
+        };
+        self.sources.get(index).map(|s| s.name.clone())
+    }
+
+    /// The `http:` and `https:` URIs that a server lists, as the server knows them; a template as far as its first expression,
+    /// with `*` behind. Sorted.
+    pub fn web_uris(&self, server: &str) -> Vec<String> {
+        let Some(source) = self.sources.iter().find(|s| &*s.name == server) else { return Vec::new() };
+        let offers = [&source.legacy, &source.modern].into_iter().flatten();
+        let mut uris = BTreeSet::new();
+        for offer in offers {
+            uris.extend(offer.list(Kind::Resources).items.iter().map(|i| i.own.to_string()));
+            uris.extend(offer.list(Kind::Templates).items.iter().map(|i| {
+                let literal = i.own.split('{').next().unwrap_or_default();
+                if literal.len() == i.own.len() { literal.to_owned() } else { format!("{literal}*") }
+            }));
+        }
+        let web = |uri: &String| {
+            ["http://", "https://"].iter().any(|s| uri.get(..s.len()).is_some_and(|h| h.eq_ignore_ascii_case(s)))
+        };
+        uris.into_iter().filter(web).collect()
+    }
+
+    /// What of a server no client sees, and why.
+    pub fn conflicts(&self, server: &str) -> Vec<String> {
+        let Some(index) = self.sources.iter().position(|s| &*s.name == server) else { return Vec::new() };
+        let mut all = BTreeSet::new();
+        for view in [&self.legacy, &self.modern] {
+            all.extend(view.conflicts.get(&index).into_iter().flatten().cloned());
+        }
+        all.into_iter().collect()
+    }
+
+    /// How many items of a server clients see, in the era with the most.
+    pub fn count(&self, server: &str, kind: Kind) -> usize {
+        let count = |era| self.view(era).lists[kind as usize].iter().filter(|i| &*i.server == server).count();
+        count(Era::Legacy).max(count(Era::Modern))
+    }
+
+    /// Whether names lead to the same places as in `other`. Descriptions do not matter, nor does who is down.
+    pub fn routes_as(&self, other: &Catalog) -> bool {
+        let servers = |c: &Catalog| c.sources.iter().map(|s| (s.name.clone(), s.prefix.clone())).collect::<Vec<_>>();
+        let eras = |c: &Catalog| c.sources.iter().map(|s| (s.legacy.is_some(), s.modern.is_some())).collect::<Vec<_>>();
+        let web = |c: &Catalog| c.sources.iter().map(|s| c.web_uris(&s.name)).collect::<Vec<_>>();
+        self.legacy.routes == other.legacy.routes
+            && self.modern.routes == other.modern.routes
+            && servers(self) == servers(other)
+            && eras(self) == eras(other)
+            && web(self) == web(other)
+    }
+
+    fn view(&self, era: Era) -> &View {
+        match era {
+            Era::Legacy => &self.legacy,
+            Era::Modern => &self.modern,
+        }
+    }
+}
+
+/// No list is kept for longer without asking again.
+pub const MAX_AGE: Duration = Duration::from_secs(300);
+
+impl View {
+    fn merge(era: Era, sources: &[Source], previous: &View) -> View {
+        let mut view = View { versions: previous.versions, ..View::default() };
+        let mut changed = BTreeSet::new();
+        for kind in Kind::ALL {
+            let merged = merge_kind(era, kind, sources, &HashMap::new());
+            let at = kind as usize;
+            let old = &previous.lists[at];
+            let same = old.len() == merged.items.len()
+                && old.iter().zip(&merged.items).all(|(a, b)| a.server == b.server && a.json.get() == b.json.get());
+            if same {
+                view.lists[at] = old.clone();
+            } else {
+                view.lists[at] = merged.items.into();
+                changed.insert(kind.group() as usize);
+            }
+            if kind == Kind::Templates {
+                let parsed = merged.owners.iter().map(|(template, server)| (Template::parse(template), *server));
+                view.routes.templates = parsed.collect();
+            }
+            view.routes.owners[at] = merged.owners;
+            view.routes.hidden[at] = merged.hidden;
+            for (server, conflicts) in merged.conflicts {
+                view.conflicts.entry(server).or_default().extend(conflicts);
+            }
+        }
+        for group in changed {
+            view.versions[group] += 1;
+        }
+        let unprefixed = sources.iter().enumerate().filter(|(_, s)| s.prefix.is_empty());
+        view.routes.resource_servers =
+            unprefixed.filter(|(_, s)| s.offer(era).is_some_and(|o| o.resources)).map(|(at, _)| at).collect();
+        view
+    }
+}
+
+impl Routes {
+    fn listed(&self, kind: Kind, name: &str) -> Option<usize> {
+        self.owners[kind as usize].get(name).copied()
+    }
+
+    fn resource(&self, uri: &str) -> Option<usize> {
+        let kinds = [Kind::Resources, Kind::Templates];
+        if kinds.iter().any(|kind| self.hidden[*kind as usize].contains(uri)) {
+            return None;
+        }
+        if let Some(server) = kinds.iter().find_map(|kind| self.listed(*kind, uri)) {
+            return Some(server);
+        }
+        let matches = self.templates.iter().filter_map(|(t, server)| Some((t.matches(uri)?, *server)));
+        let mut best: Option<(usize, Option<usize>)> = None;
+        for (literal, server) in matches {
+            best = match best {
+                Some((most, _)) if most > literal => best,
+                // Two servers with templates that match equally well: nobody's.
+                Some((most, owner)) if most == literal => Some((most, owner.filter(|o| *o == server))),
+                _ => Some((literal, Some(server))),
+            };
+        }
+        match (best, self.resource_servers.as_slice()) {
+            (Some((_, owner)), _) => owner,
+            (None, [only]) => Some(*only),
+            (None, _) => None,
+        }
+    }
+}
+
+fn merge_kind(era: Era, kind: Kind, sources: &[Source], own: &HashMap<String, Arc<List>>) -> Merged {
+    let shares: Vec<Share> = sources
+        .iter()
+        .map(|source| Share {
+            name: source.name.clone(),
+            prefix: source.prefix.clone(),
+            visible: source.visible,
+            list: own.get(&*source.name).or_else(|| source.offer(era).map(|o| o.list(kind))).cloned(),
+        })
+        .collect();
+    merge::merge(kind, &shares)
+}
+
+#[cfg(test)]
+mod tests;
