@@ -1,16 +1,30 @@
 //! One supervised connection a server.
+//!
+//! The [`Registry`] follows the configuration and runs a supervisor for each server: it finds out which eras the server
+//! speaks (`probe`), fetches its lists (`lists`), listens for changes (`stream`), and begins anew when the server fails. A
+//! [`Client`] sends what has to be sent to one server, on a [`Leg`].
 
 mod capabilities;
 mod client;
+mod connection;
 mod error;
 mod ids;
 mod leg;
+mod lists;
 mod message;
+mod probe;
+mod registry;
 mod reply;
+mod server;
+mod stream;
+mod supervisor;
 
 pub use capabilities::{Capabilities, Listing};
 pub use client::Client;
 pub use error::{ClientError, UpstreamError};
 pub use ids::random_id;
 pub use leg::{Envelope, Leg, LegacySession, gateway_info};
+pub use lists::{ListError, fetch_list};
+pub use registry::{Registry, View};
 pub use reply::{ANSWER_LIMIT, Body, EventStream, Reply};
+pub use server::{Server, Snapshot, Spoken};

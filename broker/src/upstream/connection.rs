@@ -1,0 +1,337 @@
+//! A server that answers: its eras, their lists and their streams.
+
+use super::client::Client;
+use super::error::UpstreamError;
+use super::leg::Leg;
+use super::lists::fetch_list;
+use super::probe::{Hello, discover, probe};
+use super::server::Spoken;
+use super::stream::{self, Signal, What};
+use crate::catalog::{Group, Kind, MAX_AGE, Offer};
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use protocol::answer::Rules;
+use protocol::config::EraChoice;
+use protocol::era::Era;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::AbortOnDropHandle;
+
+/// No list is asked for more often, whatever its `ttlMs`, unless the server says that it changed.
+const MIN_FRESH: Duration = Duration::from_secs(1);
+/// How often a server is asked whether it is there: with all its streams open, and without.
+const HEALTH: Duration = Duration::from_secs(30);
+const HEALTH_WITHOUT_STREAM: Duration = Duration::from_secs(10);
+/// A stream that was open for so long begins anew with its delays.
+const STABLE: Duration = Duration::from_secs(30);
+
+/// Delays after failures: quick at first, and never so long that a restarted server is missed for more than seconds.
+pub(super) fn delays() -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(250))
+        .with_max_delay(Duration::from_secs(5))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+/// Why a connection has to be made anew.
+#[derive(Debug)]
+pub(super) enum Lost {
+    /// A request failed.
+    Error(UpstreamError),
+    /// The server says other things of itself than before, or an era could not be tried.
+    Outdated,
+}
+
+/// Somebody who waits until the lists are fresh.
+pub(super) type Waiter = oneshot::Sender<()>;
+
+/// The connection to one server.
+pub(super) struct Connection {
+    client: Client,
+    rules: Rules,
+    legs: Vec<LiveLeg>,
+    incomplete: bool,
+    since: Instant,
+    health_at: Instant,
+    signals: mpsc::Receiver<Signal>,
+    sender: mpsc::Sender<Signal>,
+}
+
+/// One era of it.
+struct LiveLeg {
+    hello: Hello,
+    offer: Offer,
+    /// By kind: the list was said to have changed, or was not told of for a while.
+    stale: [bool; 4],
+    /// By kind: when it was asked for last, with or without success.
+    asked: [Instant; 4],
+    /// By kind: what was wrong with the list.
+    errors: [Option<String>; 4],
+    stream: StreamState,
+    delays: ExponentialBackoff,
+}
+
+enum StreamState {
+    /// There is none to be had.
+    None,
+    /// To be opened then.
+    Closed(Instant),
+    /// Being opened, or open since and telling of changes of these groups.
+    Open { _task: AbortOnDropHandle<()>, since: Option<Instant>, groups: Vec<Group> },
+}
+
+impl Connection {
+    /// Probes a server and fetches all its lists.
+    ///
+    /// # Errors
+    /// Why the server is down, after "the server …".
+    pub(super) async fn open(client: Client, rules: Rules, choice: EraChoice) -> Result<Self, String> {
+        let found = probe(&client, choice).await?;
+        let now = Instant::now();
+        let (sender, signals) = mpsc::channel(64);
+        let legs = found.hellos.into_iter().map(|hello| LiveLeg::new(hello, now)).collect();
+        let mut connection = Self {
+            client,
+            rules,
+            legs,
+            incomplete: found.incomplete,
+            since: now,
+            health_at: now + HEALTH_WITHOUT_STREAM,
+            signals,
+            sender,
+        };
+        match connection.fetch_stale().await {
+            Ok(_) => Ok(connection),
+            Err(error) => {
+                connection.end().await;
+                Err(error.to_string())
+            }
+        }
+    }
+
+    /// The server in one era, as now known.
+    pub(super) fn spoken(&self, era: Era) -> Option<Arc<Spoken>> {
+        let leg = self.legs.iter().find(|leg| leg.hello.leg.era() == era)?;
+        Some(Arc::new(Spoken {
+            leg: leg.hello.leg.clone(),
+            capabilities: leg.hello.capabilities.clone(),
+            server_info: leg.hello.server_info.clone(),
+            instructions: leg.hello.instructions.clone(),
+            offer: Arc::new(leg.offer.clone()),
+        }))
+    }
+
+    /// What is wrong with its lists.
+    pub(super) fn error(&self) -> Option<String> {
+        let mut all: Vec<_> = self.legs.iter().flat_map(|leg| leg.errors.iter().flatten().cloned()).collect();
+        all.sort();
+        all.dedup();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
+    /// How long the connection has been there.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Marks the lists whose freshness has run out, as far as the server lets it run out.
+    fn expire(&mut self) {
+        let now = Instant::now();
+        for leg in &mut self.legs {
+            for kind in Kind::ALL {
+                leg.stale[kind as usize] |= now >= leg.asked[kind as usize] + leg.freshness(kind);
+            }
+        }
+    }
+
+    /// Watches until lists were fetched, or were found to be fresh for those who asked. They hear of it when what is returned
+    /// is dropped.
+    ///
+    /// # Errors
+    /// The connection has to be made anew.
+    pub(super) async fn watch(&mut self, refresh: &mut mpsc::Receiver<Waiter>) -> Result<Vec<Waiter>, Lost> {
+        let mut waiting = Vec::new();
+        loop {
+            self.open_streams();
+            if self.fetch_stale().await.map_err(Lost::Error)? || !waiting.is_empty() {
+                return Ok(waiting);
+            }
+            let due = tokio::time::Instant::from_std(self.next_due());
+            tokio::select! {
+                Some(signal) = self.signals.recv() => self.apply(signal)?,
+                Some(waiter) = refresh.recv() => {
+                    waiting.push(waiter);
+                    while let Ok(waiter) = refresh.try_recv() {
+                        waiting.push(waiter);
+                    }
+                    self.expire();
+                }
+                () = tokio::time::sleep_until(due) => self.look_after().await?,
+            }
+        }
+    }
+
+    /// Fetches the lists that are marked. `true` if there were any.
+    ///
+    /// # Errors
+    /// The connection failed; a list that is wrong in itself is noted instead.
+    async fn fetch_stale(&mut self) -> Result<bool, UpstreamError> {
+        let mut any = false;
+        for leg in &mut self.legs {
+            for kind in Kind::ALL {
+                let at = kind as usize;
+                if !std::mem::take(&mut leg.stale[at]) || !leg.declares(kind) {
+                    continue;
+                }
+                any = true;
+                leg.asked[at] = Instant::now();
+                match fetch_list(&self.client, &leg.hello.leg, kind, &self.rules).await {
+                    Ok(list) => {
+                        leg.offer.set(kind, list);
+                        leg.errors[at] = None;
+                    }
+                    Err(error) => match error.is_connection() {
+                        Some(upstream) => return Err(upstream.clone()),
+                        // The last good list stays.
+                        None => leg.errors[at] = Some(error.to_string()),
+                    },
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    /// Ends its session.
+    pub(super) async fn end(self) {
+        for leg in &self.legs {
+            if let Leg::Legacy(session) = &leg.hello.leg {
+                self.client.end_session(session).await;
+            }
+        }
+    }
+
+    fn open_streams(&mut self) {
+        let now = Instant::now();
+        for leg in &mut self.legs {
+            if matches!(leg.stream, StreamState::Closed(at) if at <= now) {
+                let task = stream::spawn(self.client.clone(), leg.hello.clone(), self.sender.clone());
+                leg.stream = StreamState::Open { _task: task, since: None, groups: Vec::new() };
+            }
+        }
+    }
+
+    fn apply(&mut self, Signal { era, what }: Signal) -> Result<(), Lost> {
+        let Some(leg) = self.legs.iter_mut().find(|leg| leg.hello.leg.era() == era) else { return Ok(()) };
+        match what {
+            What::Open(now_told) => {
+                // What changed before the stream was open was not told.
+                leg.mark(|group| now_told.contains(&group));
+                if let StreamState::Open { since, groups, .. } = &mut leg.stream {
+                    *since = Some(Instant::now());
+                    *groups = now_told;
+                }
+            }
+            What::Changed(changed) => leg.mark(|group| group == changed),
+            What::None => leg.stream = StreamState::None,
+            What::Ended(Some(UpstreamError::SessionLost)) => return Err(Lost::Error(UpstreamError::SessionLost)),
+            What::Ended(_) => {
+                if matches!(leg.stream, StreamState::Open { since: Some(since), .. } if since.elapsed() > STABLE) {
+                    leg.delays = delays();
+                }
+                let delay = leg.delays.next().unwrap_or_default();
+                leg.stream = StreamState::Closed(Instant::now() + delay);
+                // It may have ended because the server did.
+                self.health_at = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    fn next_due(&self) -> Instant {
+        let legs = self.legs.iter();
+        legs.flat_map(LiveLeg::due).chain([self.health_at]).min().unwrap_or(self.health_at)
+    }
+
+    async fn look_after(&mut self) -> Result<(), Lost> {
+        let now = Instant::now();
+        if self.incomplete && self.age() >= MAX_AGE {
+            return Err(Lost::Outdated);
+        }
+        for leg in &mut self.legs {
+            for kind in Kind::ALL {
+                leg.stale[kind as usize] |= leg.declares(kind) && now >= leg.asked[kind as usize] + MAX_AGE;
+            }
+        }
+        if now >= self.health_at { self.check_health().await } else { Ok(()) }
+    }
+
+    async fn check_health(&mut self) -> Result<(), Lost> {
+        for leg in &self.legs {
+            let outcome = match &leg.hello.leg {
+                Leg::Legacy(_) => self.client.request(&leg.hello.leg, "ping", None).await.map(drop),
+                Leg::Modern(_) => match discover(&self.client).await {
+                    Ok(hello) if !hello.same(&leg.hello) => return Err(Lost::Outdated),
+                    outcome => outcome.map(drop),
+                },
+            };
+            match outcome {
+                // Whatever it says, it is there.
+                Ok(()) | Err(UpstreamError::Rpc { .. }) => {}
+                Err(error) => return Err(Lost::Error(error)),
+            }
+        }
+        let streaming = self.legs.iter().all(|l| matches!(l.stream, StreamState::Open { since: Some(_), .. }));
+        self.health_at = Instant::now() + if streaming { HEALTH } else { HEALTH_WITHOUT_STREAM };
+        Ok(())
+    }
+}
+
+impl LiveLeg {
+    fn new(hello: Hello, now: Instant) -> Self {
+        let wanted = stream::is_wanted(&hello);
+        Self {
+            offer: Offer::empty(hello.capabilities.resources.is_some()),
+            hello,
+            stale: [true; 4],
+            asked: [now; 4],
+            errors: Default::default(),
+            stream: if wanted { StreamState::Closed(now) } else { StreamState::None },
+            delays: delays(),
+        }
+    }
+
+    fn declares(&self, kind: Kind) -> bool {
+        let capabilities = &self.hello.capabilities;
+        match kind.group() {
+            Group::Tools => capabilities.tools.is_some(),
+            Group::Prompts => capabilities.prompts.is_some(),
+            Group::Resources => capabilities.resources.is_some(),
+        }
+    }
+
+    /// For how long a list need not be asked for again, if nobody says that it changed.
+    fn freshness(&self, kind: Kind) -> Duration {
+        match &self.stream {
+            StreamState::Open { since: Some(_), groups, .. } if groups.contains(&kind.group()) => MAX_AGE,
+            _ => self.offer.list(kind).ttl.clamp(MIN_FRESH, MAX_AGE),
+        }
+    }
+
+    fn mark(&mut self, matches: impl Fn(Group) -> bool) {
+        for kind in Kind::ALL {
+            self.stale[kind as usize] |= matches(kind.group());
+        }
+    }
+
+    /// When something is to be done for it.
+    fn due(&self) -> impl Iterator<Item = Instant> {
+        let reopen = match self.stream {
+            StreamState::Closed(at) => Some(at),
+            _ => None,
+        };
+        let lists = Kind::ALL.into_iter().filter(|kind| self.declares(*kind));
+        lists.map(|kind| self.asked[kind as usize] + MAX_AGE).chain(reopen).collect::<Vec<_>>().into_iter()
+    }
+}

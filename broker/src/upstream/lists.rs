@@ -1,0 +1,123 @@
+//! All pages of a server's lists.
+
+use super::client::Client;
+use super::error::UpstreamError;
+use super::leg::Leg;
+use super::reply::ANSWER_LIMIT;
+use crate::catalog::{Item, Kind, List};
+use protocol::answer::Rules;
+use protocol::era::Era;
+use protocol::json::quote;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+/// Most pages of one list.
+const MAX_PAGES: usize = 1000;
+
+/// Why a list is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListError {
+    /// The server has no result for it.
+    #[error("{0}: the server {1}")]
+    Upstream(&'static str, UpstreamError),
+    /// It gave the same cursor twice.
+    #[error("{0}: page {1} has a cursor that an earlier page had; the list would never end")]
+    Loop(&'static str, usize),
+    /// More than a thousand pages.
+    #[error("{0}: more than {MAX_PAGES} pages, which is the gateway's limit")]
+    Pages(&'static str),
+    /// All pages together are too large.
+    #[error("{0}: more than {ANSWER_LIMIT} bytes, which is the gateway's limit")]
+    Size(&'static str),
+}
+
+impl ListError {
+    /// Whether the connection is at fault rather than the list: then nothing of the server can be used.
+    pub(super) fn is_connection(&self) -> Option<&UpstreamError> {
+        match self {
+            Self::Upstream(_, UpstreamError::Rpc { .. } | UpstreamError::TooLarge(_)) => None,
+            Self::Upstream(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Fetches a whole list as clients see it. `rules` are the server's, for lists. A server that does not know the method has
+/// an empty list.
+///
+/// # Errors
+/// See [`ListError`].
+pub async fn fetch_list(client: &Client, leg: &Leg, kind: Kind, rules: &Rules) -> Result<List, ListError> {
+    let method = kind.method();
+    let mut list = Building::new(leg.era());
+    let mut cursors = HashSet::new();
+    let mut cursor: Option<String> = None;
+    let mut size = 0;
+    for page in 1..=MAX_PAGES {
+        let params = cursor.as_deref().map(|c| format!("{{\"cursor\":{}}}", quote(c)));
+        let result = match client.request(leg, method, params.as_deref()).await {
+            Ok(result) => result,
+            Err(error) if page == 1 && error.code() == Some(protocol::error::code::METHOD_NOT_FOUND) => {
+                return Ok(List::empty());
+            }
+            Err(error) => return Err(ListError::Upstream(method, error)),
+        };
+        size += result.get().len();
+        if size > ANSWER_LIMIT {
+            return Err(ListError::Size(method));
+        }
+        let next = list.add(kind, &result, rules).map_err(|e| ListError::Upstream(method, e))?;
+        let Some(next) = next else { return Ok(list.finish()) };
+        if !cursors.insert(next.clone()) {
+            return Err(ListError::Loop(method, page));
+        }
+        cursor = Some(next);
+    }
+    Err(ListError::Pages(method))
+}
+
+/// A list as far as its pages have come.
+struct Building {
+    items: Vec<Item>,
+    notes: Vec<String>,
+    ttl: Duration,
+    private: bool,
+    fetched: Instant,
+}
+
+impl Building {
+    fn new(era: Era) -> Self {
+        let (ttl, private) = match era {
+            Era::Legacy => (Duration::ZERO, true),
+            Era::Modern => (Duration::MAX, false),
+        };
+        Self { items: Vec::new(), notes: Vec::new(), ttl, private, fetched: Instant::now() }
+    }
+
+    /// Takes a page; gives the cursor of the next. Any string is a cursor, the empty one too.
+    fn add(&mut self, kind: Kind, result: &RawValue, rules: &Rules) -> Result<Option<String>, UpstreamError> {
+        let broken = UpstreamError::Malformed("a list result without its list");
+        let page: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(result.get()).map_err(|_| broken.clone())?;
+        let items: Vec<&RawValue> =
+            page.get(kind.member()).and_then(|raw| serde_json::from_str(raw.get()).ok()).ok_or(broken)?;
+        for item in items {
+            match Item::present(kind, item, rules) {
+                Ok(item) => self.items.push(item),
+                Err(note) => self.notes.push(note),
+            }
+        }
+        let value = |name: &str| page.get(name).and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+        let ttl = value("ttlMs").and_then(|v| v.as_u64()).unwrap_or(0);
+        self.ttl = self.ttl.min(Duration::from_millis(ttl));
+        self.private |= value("cacheScope").is_none_or(|scope| scope != "public");
+        Ok(value("nextCursor").and_then(|v| v.as_str().map(str::to_owned)))
+    }
+
+    fn finish(self) -> List {
+        let Self { items, notes, ttl, private, fetched } = self;
+        List { items: items.into(), notes, ttl, private, fetched }
+    }
+}

@@ -1,0 +1,303 @@
+//! All servers, as the configuration has them from moment to moment.
+
+use super::client::Client;
+use super::error::ClientError;
+use super::server::{Server, Snapshot};
+use super::supervisor::Supervisor;
+use crate::catalog::{Catalog, Kind, Source};
+use crate::status::{ServerStatus, State, Status};
+use protocol::answer::Rules;
+use protocol::config::{self, Gateway};
+use protocol::era::Era;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a client's list may wait for servers whose lists are no longer fresh.
+const REFRESH: Duration = Duration::from_secs(2);
+/// How long the end of all sessions may take.
+const SHUTDOWN: Duration = Duration::from_secs(2);
+
+/// The registered servers and what they offer. Clones are the same registry.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    view: watch::Receiver<Arc<View>>,
+    status: watch::Receiver<Status>,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// The registry at one moment: all parts belong together.
+#[derive(Debug, Default)]
+pub struct View {
+    /// See [`protocol::resolve::Epoch`].
+    pub epoch: u64,
+    /// What clients see.
+    pub catalog: Catalog,
+    /// In the order of the configuration, without those whose configuration cannot be used.
+    pub servers: Vec<Arc<Server>>,
+}
+
+impl View {
+    /// The server of this name.
+    pub fn get(&self, name: &str) -> Option<Arc<Server>> {
+        self.servers.iter().find(|s| s.name() == name).cloned()
+    }
+}
+
+impl Registry {
+    /// Starts a supervised connection to each server and follows the configuration from then on. The servers of the first
+    /// configuration can be had at once, their lists when they have answered.
+    pub fn start(gateway: watch::Receiver<Arc<Gateway>>) -> Registry {
+        let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (view, views) = watch::channel(Arc::default());
+        let (status, statuses) = watch::channel(Status::default());
+        let mut keeper = Keeper {
+            gateway,
+            entries: Vec::new(),
+            next_incarnation: 0,
+            changed: Arc::default(),
+            view,
+            status,
+            facts: Vec::new(),
+            cancel: cancel.clone(),
+            tasks: tasks.clone(),
+        };
+        keeper.configure();
+        keeper.publish(first_epoch());
+        tasks.spawn(keeper.run());
+        Registry { view: views, status: statuses, cancel, tasks }
+    }
+
+    /// The registry as it is now.
+    pub fn view(&self) -> Arc<View> {
+        self.view.borrow().clone()
+    }
+
+    /// The registry as it changes. What has changed in lists, [`Catalog::version`] tells.
+    pub fn views(&self) -> watch::Receiver<Arc<View>> {
+        self.view.clone()
+    }
+
+    /// How the servers are.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// The server of this name.
+    pub fn get(&self, name: &str) -> Option<Arc<Server>> {
+        self.view.borrow().get(name)
+    }
+
+    /// See [`protocol::resolve::Epoch`].
+    pub fn epoch(&self) -> u64 {
+        self.view.borrow().epoch
+    }
+
+    /// Has lists that are no longer fresh fetched anew and gives the registry with them. Waits for two seconds at most.
+    pub async fn refreshed(&self) -> Arc<View> {
+        let servers = self.view().servers.clone();
+        let all = futures::future::join_all(servers.iter().map(|server| server.refresh()));
+        let _ = tokio::time::timeout(REFRESH, all).await;
+        self.view()
+    }
+
+    /// Ends all connections and sessions. Two seconds at most.
+    pub async fn shutdown(&self) {
+        self.cancel.cancel();
+        self.tasks.close();
+        let _ = tokio::time::timeout(SHUTDOWN, self.tasks.wait()).await;
+    }
+}
+
+/// A number that no earlier process began with. Below 2^53: whoever reads JSON numbers as doubles sees the same.
+fn first_epoch() -> u64 {
+    let random = u64::from_str_radix(&super::ids::random_id()[..12], 16).unwrap_or_default();
+    random.max(1)
+}
+
+/// The task behind the registry.
+struct Keeper {
+    gateway: watch::Receiver<Arc<Gateway>>,
+    entries: Vec<Entry>,
+    next_incarnation: u64,
+    changed: Arc<Notify>,
+    view: watch::Sender<Arc<View>>,
+    status: watch::Sender<Status>,
+    facts: Vec<Facts>,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// What routes depend on beside names.
+#[derive(Debug, PartialEq)]
+struct Facts {
+    incarnation: u64,
+    revision: Option<String>,
+    sessions: bool,
+}
+
+/// A registered server.
+enum Entry {
+    Running {
+        server: Arc<Server>,
+        cancel: CancellationToken,
+    },
+    /// Its configuration cannot be used.
+    Unusable {
+        config: config::Server,
+        error: ClientError,
+    },
+}
+
+impl Entry {
+    fn config(&self) -> &config::Server {
+        match self {
+            Self::Running { server, .. } => &server.config,
+            Self::Unusable { config, .. } => config,
+        }
+    }
+}
+
+impl Keeper {
+    async fn run(mut self) {
+        let cancel = self.cancel.clone();
+        let mut configured = true;
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                // Nobody can change the configuration any more: it stays.
+                change = self.gateway.changed(), if configured => match change {
+                    Ok(()) => self.configure(),
+                    Err(_) => { configured = false; continue; }
+                },
+                () = self.changed.notified() => {}
+            }
+            let epoch = self.view.borrow().epoch;
+            self.publish(epoch);
+        }
+    }
+
+    /// Takes on the configuration. Servers that did not change are not disturbed.
+    fn configure(&mut self) {
+        let gateway = self.gateway.borrow_and_update().clone();
+        let mut before = std::mem::take(&mut self.entries);
+        for config in &gateway.servers {
+            let same = before.iter().position(|entry| entry.config() == config);
+            let entry = match same {
+                Some(at) => before.swap_remove(at),
+                None => self.start(config.clone()),
+            };
+            self.entries.push(entry);
+        }
+        for gone in before {
+            if let Entry::Running { cancel, server } = gone {
+                tracing::info!(server = server.name(), "no longer in use as it was configured");
+                cancel.cancel();
+            }
+        }
+    }
+
+    fn start(&mut self, config: config::Server) -> Entry {
+        let client = match Client::new(&config) {
+            Ok(client) => client,
+            Err(error) => {
+                tracing::error!(server = config.name, %error, "the server's configuration cannot be used");
+                return Entry::Unusable { config, error };
+            }
+        };
+        let rules = Rules::new(&config.name, &config.prefix, &[]).for_list();
+        let unknown = Snapshot { state: State::Connecting, error: None, legacy: None, modern: None };
+        let (snapshot, snapshots) = watch::channel(Arc::new(unknown));
+        let (refresh, refreshes) = mpsc::channel(64);
+        let supervisor = Supervisor {
+            config: config.clone(),
+            client: client.clone(),
+            rules: rules.clone(),
+            snapshot,
+            changed: self.changed.clone(),
+            refresh: refreshes,
+        };
+        let cancel = self.cancel.child_token();
+        self.tasks.spawn(supervisor.run(cancel.clone()));
+        self.next_incarnation += 1;
+        let incarnation = self.next_incarnation;
+        let server = Server { config, client, rules, incarnation, snapshot: snapshots, refresh };
+        Entry::Running { server: Arc::new(server), cancel }
+    }
+
+    fn publish(&mut self, epoch: u64) {
+        let servers: Vec<_> = self
+            .entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Running { server, .. } => Some(server.clone()),
+                Entry::Unusable { .. } => None,
+            })
+            .collect();
+        let snapshots: Vec<_> = servers.iter().map(|server| server.snapshot()).collect();
+        let sources = servers.iter().zip(&snapshots).map(|(server, snapshot)| source(server, snapshot)).collect();
+        let facts = servers.iter().zip(&snapshots).map(|(server, snapshot)| facts(server, snapshot)).collect();
+        let previous = self.view.borrow().clone();
+        let catalog = Catalog::merge(sources, &previous.catalog);
+        let same = facts == self.facts && catalog.routes_as(&previous.catalog);
+        self.facts = facts;
+        let status = Status { servers: self.entries.iter().map(|entry| status_of(entry, &catalog)).collect() };
+        let epoch = if same { epoch } else { epoch.wrapping_add(1) };
+        self.view.send_replace(Arc::new(View { epoch, catalog, servers }));
+        self.status.send_if_modified(|old| {
+            let differs = *old != status;
+            *old = status;
+            differs
+        });
+    }
+}
+
+fn source(server: &Server, snapshot: &Snapshot) -> Source {
+    Source {
+        name: server.rules.server.clone(),
+        prefix: server.rules.prefix.clone(),
+        visible: snapshot.state == State::Ready,
+        legacy: snapshot.legacy.as_ref().map(|s| s.offer.clone()),
+        modern: snapshot.modern.as_ref().map(|s| s.offer.clone()),
+    }
+}
+
+fn facts(server: &Server, snapshot: &Snapshot) -> Facts {
+    let legacy = snapshot.spoken(Era::Legacy);
+    Facts {
+        incarnation: server.incarnation,
+        revision: legacy.map(|s| s.leg.protocol_version().to_owned()),
+        sessions: legacy.is_some_and(|s| s.has_sessions()),
+    }
+}
+
+fn status_of(entry: &Entry, catalog: &Catalog) -> ServerStatus {
+    let config = entry.config();
+    let (state, eras, error) = match entry {
+        Entry::Running { server, .. } => {
+            let snapshot = server.snapshot();
+            let error = snapshot.error.as_ref().map(|error| match snapshot.state {
+                State::Down => format!("the server {error}"),
+                State::Ready | State::Connecting => error.clone(),
+            });
+            (snapshot.state, snapshot.eras(), error)
+        }
+        Entry::Unusable { error, .. } => (State::Down, Vec::new(), Some(error.to_string())),
+    };
+    let count = |kind| catalog.count(&config.name, kind);
+    ServerStatus {
+        name: config.name.clone(),
+        prefix: config.prefix.clone(),
+        state,
+        eras,
+        tools: count(Kind::Tools),
+        prompts: count(Kind::Prompts),
+        resources: count(Kind::Resources),
+        templates: count(Kind::Templates),
+        error,
+        conflicts: catalog.conflicts(&config.name),
+    }
+}

@@ -1,0 +1,117 @@
+//! A registered server, as the rest of the broker sees it.
+
+use super::capabilities::Capabilities;
+use super::client::Client;
+use super::connection::Waiter;
+use super::leg::Leg;
+use crate::catalog::Offer;
+use crate::status::State;
+use protocol::answer::Rules;
+use protocol::config;
+use protocol::era::Era;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// A registered server and what is known of it.
+#[derive(Debug)]
+pub struct Server {
+    pub(super) config: config::Server,
+    pub(super) client: Client,
+    pub(super) rules: Rules,
+    /// Tells servers of one name apart that were configured one after the other.
+    pub(super) incarnation: u64,
+    pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
+    pub(super) refresh: mpsc::Sender<Waiter>,
+}
+
+/// What was last known of a server.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Whether it can be used.
+    pub state: State,
+    /// Why it is down, or what it was last found doing wrong.
+    pub error: Option<String>,
+    /// What it said in the legacy era, last time that it was asked with success.
+    pub legacy: Option<Arc<Spoken>>,
+    /// What it said in the modern era, last time that it was asked with success.
+    pub modern: Option<Arc<Spoken>>,
+}
+
+/// A server in one era.
+#[derive(Debug, Clone)]
+pub struct Spoken {
+    /// The broker's own leg: a session without capabilities, or the gateway's envelope.
+    pub leg: Leg,
+    /// What the server can do.
+    pub capabilities: Capabilities,
+    /// `serverInfo`, as sent.
+    pub server_info: Option<Arc<RawValue>>,
+    /// `instructions`.
+    pub instructions: Option<String>,
+    /// Its lists, as clients see them.
+    pub offer: Arc<Offer>,
+}
+
+impl Spoken {
+    /// Whether the server gave a session id: without one it cannot ask back.
+    pub fn has_sessions(&self) -> bool {
+        matches!(&self.leg, Leg::Legacy(session) if session.id.is_some())
+    }
+}
+
+impl Snapshot {
+    /// The server in one era; `None` if it does not speak it. Also told while the server is down.
+    pub fn spoken(&self, era: Era) -> Option<&Arc<Spoken>> {
+        match era {
+            Era::Legacy => self.legacy.as_ref(),
+            Era::Modern => self.modern.as_ref(),
+        }
+    }
+
+    /// The eras that it speaks.
+    pub fn eras(&self) -> Vec<Era> {
+        [Era::Legacy, Era::Modern].into_iter().filter(|era| self.spoken(*era).is_some()).collect()
+    }
+}
+
+impl Server {
+    /// Its name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// As it was configured.
+    pub fn config(&self) -> &config::Server {
+        &self.config
+    }
+
+    /// Sends requests to it.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// How its lists are edited for clients ([`super::fetch_list`]).
+    pub fn list_rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What is known of it now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.borrow().clone()
+    }
+
+    /// The server in one era; `None` if it does not speak it, or has not said so yet.
+    pub fn spoken(&self, era: Era) -> Option<Arc<Spoken>> {
+        self.snapshot.borrow().spoken(era).cloned()
+    }
+
+    /// Has those of its lists fetched anew that are no longer fresh, and waits for it; a server that is down is tried at once.
+    /// The wait is not bounded here.
+    pub async fn refresh(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.refresh.send(done).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+}

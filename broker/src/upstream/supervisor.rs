@@ -1,0 +1,104 @@
+//! Keeps the connection to one server: connects, watches, and tries again after failures.
+
+use super::client::Client;
+use super::connection::{Connection, Lost, Waiter, delays};
+use super::error::UpstreamError;
+use super::server::Snapshot;
+use crate::status::State;
+use protocol::answer::Rules;
+use protocol::config;
+use protocol::era::Era;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// A connection that lived for so long was a good one: the next is made without delay.
+const STABLE: Duration = Duration::from_secs(5);
+/// A server that is down is not tried more often on demand.
+const LEAST_DELAY: Duration = Duration::from_millis(250);
+
+/// The task of one server.
+pub(super) struct Supervisor {
+    pub(super) config: config::Server,
+    pub(super) client: Client,
+    pub(super) rules: Rules,
+    pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
+    /// Told whenever the snapshot is a new one.
+    pub(super) changed: Arc<Notify>,
+    /// Those who wait until the lists are fresh.
+    pub(super) refresh: mpsc::Receiver<Waiter>,
+}
+
+impl Supervisor {
+    /// Runs until cancelled, then ends the session.
+    pub(super) async fn run(mut self, cancel: CancellationToken) {
+        let mut waits = delays();
+        loop {
+            let open = Connection::open(self.client.clone(), self.rules.clone(), self.config.era);
+            let Some(opened) = cancel.run_until_cancelled(open).await else { return };
+            match opened {
+                Ok(mut connection) => {
+                    self.publish(&connection);
+                    let Some(lost) = cancel.run_until_cancelled(self.watch(&mut connection)).await else {
+                        return connection.end().await;
+                    };
+                    tracing::info!(server = self.config.name, reason = ?lost, "connecting anew");
+                    let age = connection.age();
+                    if !matches!(lost, Lost::Error(UpstreamError::SessionLost)) {
+                        // Not waited for: the server may be gone.
+                        tokio::spawn(connection.end());
+                    }
+                    if age >= STABLE {
+                        waits = delays();
+                        continue;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(server = self.config.name, error, "server is down");
+                    self.publish_down(error);
+                }
+            }
+            let wait = waits.next().unwrap_or(LEAST_DELAY);
+            if cancel.run_until_cancelled(self.pause(wait)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn watch(&mut self, connection: &mut Connection) -> Lost {
+        loop {
+            match connection.watch(&mut self.refresh).await {
+                Ok(_waiters) => self.publish(connection),
+                Err(lost) => return lost,
+            }
+        }
+    }
+
+    /// Waits, but not as long if somebody asks for the server.
+    async fn pause(&mut self, wait: Duration) {
+        let least = wait.min(LEAST_DELAY);
+        tokio::time::sleep(least).await;
+        let _ = tokio::time::timeout(wait - least, self.refresh.recv()).await;
+    }
+
+    fn publish(&self, connection: &Connection) {
+        self.send(Snapshot {
+            state: State::Ready,
+            error: connection.error(),
+            legacy: connection.spoken(Era::Legacy),
+            modern: connection.spoken(Era::Modern),
+        });
+    }
+
+    /// What was known stays known: it tells where calls would go.
+    fn publish_down(&self, error: String) {
+        let last = self.snapshot.borrow().clone();
+        self.send(Snapshot { state: State::Down, error: Some(error), ..Snapshot::clone(&last) });
+    }
+
+    fn send(&self, snapshot: Snapshot) {
+        self.snapshot.send_replace(Arc::new(snapshot));
+        self.changed.notify_one();
+    }
+}
