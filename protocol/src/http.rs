@@ -25,6 +25,8 @@ pub mod header {
     pub const RESOLVED: &str = "x-mcp-gateway-resolved";
     /// Filter to Envoy's router: the cluster that the request goes to.
     pub const CLUSTER: &str = "x-mcp-gateway-cluster";
+    /// Filter to broker: the server that the message is for, whose prefix has been taken out of it already.
+    pub const SERVER: &str = "x-mcp-gateway-server";
     /// Filter to broker: the upstream session that the named server refused, as `SERVER SESSION`.
     pub const LOST_SESSION: &str = "x-mcp-gateway-lost-session";
 }

@@ -1,0 +1,252 @@
+//! What comes back: from a server it is edited as it passes, and whatever is no MCP answer becomes a JSON-RPC error.
+//!
+//! A response is never paused for editing: bytes that cannot go out yet are taken out of it and come back with a later chunk.
+
+use crate::headers::Headers;
+use crate::stream::{Sent, Stream};
+use crate::{ended, host, reply};
+use protocol::answer::{Editor, Rules};
+use protocol::era::Era;
+use protocol::error::{Refusal, code};
+use protocol::http::{Media, header};
+use protocol::resolve::Destination;
+use protocol::sse;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{Action, BufferType, MapType};
+use std::time::Duration;
+
+/// A JSON answer up to this size is looked at whole before any of it goes out.
+const HELD: usize = 64 << 10;
+/// Headers of a server that are none of the client's business.
+const PRIVATE: [&str; 4] = [header::SESSION_ID, "www-authenticate", "set-cookie", "server"];
+const RESPONSE: BufferType = BufferType::HttpResponseBody;
+
+/// How an answer is treated.
+#[derive(Debug, Default)]
+pub(crate) enum Answer {
+    /// It passes.
+    #[default]
+    Pass,
+    /// It is edited.
+    Edit(Box<Edit>),
+    /// The broker is carrying the call on; what the server sent is dropped.
+    Repeating,
+}
+
+/// The state of an edited answer.
+#[derive(Debug)]
+pub(crate) struct Edit {
+    server: String,
+    editor: Editor,
+    media: Media,
+    /// JSON that has not gone out; `None` once it is too large for that.
+    held: Option<Vec<u8>>,
+}
+
+impl Stream {
+    pub(crate) fn on_answer_headers(&mut self, end: bool) -> Action {
+        if self.refused() {
+            return Action::Continue;
+        }
+        match std::mem::replace(&mut self.sent, Sent::Nowhere) {
+            Sent::Nowhere => Action::Continue,
+            Sent::Broker => self.broker_answers(),
+            Sent::Answer => self.posted(),
+            Sent::Call(destination) => self.server_answers(&destination, end),
+        }
+    }
+
+    fn broker_answers(&mut self) -> Action {
+        let headers = Headers::read(MapType::HttpResponseHeaders);
+        let status = status(&headers);
+        if status == 200
+            && self.is_delete()
+            && let Some(session) = self.session()
+        {
+            ended::end(session);
+        }
+        if status >= 500 && !from_upstream() {
+            return self.refuse(&Refusal::upstream(self.era(), "The gateway's broker cannot be reached: try again."));
+        }
+        Action::Continue
+    }
+
+    /// A client's answer has been posted to the server that asked: the client is told 202, whatever the server thinks of it.
+    fn posted(&mut self) -> Action {
+        let headers = Headers::read(MapType::HttpResponseHeaders);
+        if status(&headers) >= 300 {
+            self.done();
+            reply::send(202, vec![], None);
+            return Action::Pause;
+        }
+        self.clean(headers, |_| false);
+        Action::Continue
+    }
+
+    fn server_answers(&mut self, destination: &Destination, end: bool) -> Action {
+        let mut headers = Headers::read(MapType::HttpResponseHeaders);
+        let status = status(&headers);
+        if status >= 400 && !from_upstream() {
+            return self.unreachable(destination);
+        }
+        if self.session_lost(destination, status) {
+            return self.repeat(destination);
+        }
+        let server = &destination.server;
+        let media = Media::parse(headers.get("content-type"));
+        let Some(media) = media.filter(|media| !end && (status == 200 || *media == Media::Json)) else {
+            let what = headers.get("content-type").unwrap_or("no content").to_owned();
+            let message = format!("Server {server} answered with HTTP {status} and {what} instead of JSON-RPC.");
+            return self.refuse(&Refusal::upstream(self.era(), message));
+        };
+        let encoded = headers.get("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case("identity"));
+        if encoded {
+            let message = format!("Server {server} compressed its answer although it was not asked to.");
+            return self.refuse(&Refusal::upstream(self.era(), message));
+        }
+        if status != 200 && !(self.era() == Era::Modern && matches!(status, 400 | 404)) {
+            headers.set(":status", "200");
+        }
+        self.clean(headers, |name| name == "content-length");
+        self.edit_answer(destination, media);
+        Action::Continue
+    }
+
+    fn edit_answer(&mut self, destination: &Destination, media: Media) {
+        let settings = self.shared.as_ref().map(|s| &s.settings);
+        let prefix = settings.and_then(|s| s.server(&destination.server)).map_or("", |s| s.prefix.as_str());
+        let mut editor = Editor::new(media, Rules::new(&destination.server, prefix, &destination.web_uris));
+        if let Some(id) = self.reader().envelope().id.clone() {
+            editor = editor.expect(id);
+        }
+        let held = (media == Media::Json).then(Vec::new);
+        self.answer = Answer::Edit(Box::new(Edit { server: destination.server.clone(), editor, media, held }));
+    }
+
+    /// Removes what is not for the client, and what `more` picks.
+    fn clean(&self, mut headers: Headers, more: impl Fn(&str) -> bool) {
+        headers.remove(|name| PRIVATE.contains(&name) || name.starts_with(header::INTERNAL_PREFIX) || more(name));
+        headers.write(MapType::HttpResponseHeaders);
+    }
+
+    fn unreachable(&mut self, destination: &Destination) -> Action {
+        let details = host::property(&["response", "code_details"]).unwrap_or_default();
+        let what = if details.contains("timeout") { "did not answer in time" } else { "cannot be reached" };
+        let message = format!("Server {} {what}.", destination.server);
+        self.refuse(&Refusal::upstream(self.era(), message))
+    }
+
+    /// Whether the server refused the session: 404 says so, and some servers say 400.
+    fn session_lost(&self, destination: &Destination, status: u16) -> bool {
+        let worked = || {
+            let (Some(shared), Some(key)) = (&self.shared, &self.key) else { return false };
+            shared.cache.borrow_mut().worked(key)
+        };
+        destination.session.is_some() && (status == 404 || (status == 400 && worked()))
+    }
+
+    /// Has the broker open a new session and carry the call on.
+    fn repeat(&mut self, destination: &Destination) -> Action {
+        let server = &destination.server;
+        let Some(shared) = self.shared.clone() else { return Action::Continue };
+        if let Some(key) = &self.key {
+            shared.cache.borrow_mut().remove(key);
+        }
+        let Some(body) = self.original.take().filter(|body| body.len() as u64 == self.reader().position()) else {
+            let message = format!("Server {server} has forgotten the session: repeat the call, a new one is opened.");
+            return self.refuse(&Refusal::upstream(self.era(), message));
+        };
+        let plugin = &shared.settings.plugin;
+        let lost = format!("{server} {}", destination.session.as_deref().unwrap_or_default());
+        let headers = vec![
+            (":method", "POST"),
+            (":path", "/mcp"),
+            (":authority", plugin.broker_authority.as_str()),
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+            (header::KEY, plugin.key.as_str()),
+            (header::SESSION_ID, self.session().unwrap_or_default()),
+            (header::LOST_SESSION, lost.as_str()),
+        ];
+        // As long as the call may take; the broker keeps the server's own limits.
+        let timeout = Duration::from_secs(3600);
+        if hostcalls::dispatch_http_call(&plugin.broker_cluster, headers, Some(&body), vec![], timeout).is_err() {
+            return self.refuse(&Refusal::upstream(self.era(), "The gateway's broker cannot be reached: try again."));
+        }
+        self.answer = Answer::Repeating;
+        Action::Pause
+    }
+
+    /// The broker has carried the call on.
+    pub(crate) fn on_repeated(&mut self, body_size: usize) {
+        let status = host::call_header(":status").and_then(|s| s.parse().ok()).unwrap_or(0);
+        let media = host::call_header("content-type").unwrap_or_default();
+        let body = host::body(BufferType::HttpCallResponseBody, 0, body_size);
+        if status == 0 || status >= 500 || Media::parse(Some(&media)).is_none() {
+            self.refuse(&Refusal::upstream(self.era(), "The gateway's broker cannot be reached: try again."));
+            return;
+        }
+        self.done();
+        reply::send(status, vec![("content-type", &media)], Some(&body));
+    }
+
+    pub(crate) fn on_answer_body(&mut self, size: usize, end: bool) -> Action {
+        if self.refused() {
+            return Action::Continue;
+        }
+        let era = self.era();
+        match &mut self.answer {
+            Answer::Pass => return Action::Continue,
+            Answer::Repeating => return Action::Pause,
+            Answer::Edit(edit) => {
+                let id = self.reader.envelope().id.as_ref();
+                edit.chunk(size, end, |refusal| refusal.body(id), era);
+            }
+        }
+        if end && let (Some(shared), Some(key)) = (&self.shared, &self.key) {
+            shared.cache.borrow_mut().note_worked(key);
+        }
+        Action::Continue
+    }
+}
+
+impl Edit {
+    fn chunk(&mut self, size: usize, end: bool, error: impl Fn(&Refusal) -> String, era: Era) {
+        let chunk = host::body(RESPONSE, 0, size);
+        let mut out = Vec::with_capacity(chunk.len() + 64);
+        self.editor.push(&chunk, &mut out);
+        if end {
+            self.editor.finish(&mut out);
+        }
+        let refusal = || {
+            let message = format!("Server {} ended its answer without answering the request.", self.server);
+            error(&Refusal::answer(era, code::INTERNAL, message))
+        };
+        match (&mut self.held, self.media) {
+            (Some(held), _) => {
+                held.append(&mut out);
+                if end && !self.editor.answered() {
+                    out = refusal().into_bytes();
+                } else if end || held.len() > HELD {
+                    out = self.held.take().unwrap_or_default();
+                }
+            }
+            (None, Media::Sse) if end && !self.editor.answered() => {
+                out.extend_from_slice(sse::frame(&refusal()).as_bytes());
+            }
+            _ => {}
+        }
+        if out != chunk {
+            host::set_body(RESPONSE, size, &out);
+        }
+    }
+}
+
+fn status(headers: &Headers) -> u16 {
+    headers.get(":status").and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+/// Whether a response is the upstream's own, not one that Envoy made.
+fn from_upstream() -> bool {
+    host::property(&["response", "code_details"]).as_deref() == Some("via_upstream")
+}

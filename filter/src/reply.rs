@@ -1,0 +1,28 @@
+//! Answers that the filter gives itself.
+
+use crate::host;
+use protocol::error::Refusal;
+use protocol::http::Accepts;
+use protocol::jsonrpc::Id;
+use protocol::sse;
+use proxy_wasm::hostcalls;
+
+/// Refuses the request, in a media type that the client reads.
+pub(crate) fn refuse(refusal: &Refusal, id: Option<&Id>, accepts: Accepts) {
+    let body = refusal.body(id);
+    let (media, body) = if accepts.json || !accepts.sse {
+        ("application/json", body)
+    } else {
+        ("text/event-stream", sse::frame(&body))
+    };
+    let mut headers = vec![("content-type", media)];
+    if let Some(allow) = &refusal.allow {
+        headers.push(("allow", allow));
+    }
+    send(refusal.status, headers, Some(body.as_bytes()));
+}
+
+/// Sends a whole response.
+pub(crate) fn send(status: u16, headers: Vec<(&str, &str)>, body: Option<&[u8]>) {
+    host::check("answering", hostcalls::send_http_response(u32::from(status), headers, body));
+}

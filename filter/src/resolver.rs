@@ -1,0 +1,86 @@
+//! Questions to the broker that are under way. Requests of this worker that wait for the same answer share one.
+
+use crate::cache::{Decision, Key};
+use crate::root::Shared;
+use crate::stream::Stream;
+use crate::{ended, epoch, host};
+use protocol::http::header;
+use protocol::resolve::{Answer, Outcome, PATH};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::BufferType;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// Beyond what the server may take to answer: the broker says itself that a server is too slow.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The questions, by the token of their HTTP call.
+#[derive(Default)]
+pub(crate) struct Resolver {
+    open: HashMap<u32, Open>,
+}
+
+struct Open {
+    key: Key,
+    /// Where the session's slot was when the broker was asked: should the session end meanwhile, the answer is void.
+    ended: u32,
+    waiting: Vec<Weak<RefCell<Stream>>>,
+}
+
+/// Asks the broker, unless it is being asked already. `false` if it cannot be asked.
+pub(crate) fn ask(shared: &Shared, key: &Key, timeout: Duration, stream: Weak<RefCell<Stream>>) -> bool {
+    let mut resolver = shared.resolver.borrow_mut();
+    if let Some(open) = resolver.open.values_mut().find(|open| open.key == *key) {
+        open.waiting.push(stream);
+        return true;
+    }
+    let Ok(question) = serde_json::to_vec(&key.question()) else { return false };
+    let plugin = &shared.settings.plugin;
+    let headers = vec![
+        (":method", "POST"),
+        (":path", PATH),
+        (":authority", plugin.broker_authority.as_str()),
+        ("content-type", "application/json"),
+        (header::KEY, plugin.key.as_str()),
+    ];
+    let ended = key.session.as_deref().map_or(0, ended::mark);
+    let token = host::call_as_root(shared.root, &plugin.broker_cluster, headers, Some(&question), timeout + GRACE);
+    let Some(token) = token else { return false };
+    resolver.open.insert(token, Open { key: key.clone(), ended, waiting: vec![stream] });
+    true
+}
+
+/// The HTTP call with this token has ended. Called in the root's context.
+pub(crate) fn answered(shared: &Rc<Shared>, token: u32, body_size: usize) {
+    let Some(open) = shared.resolver.borrow_mut().open.remove(&token) else { return };
+    let answer = read(body_size);
+    if let Some(answer) = &answer {
+        shared.epoch.set(Some(answer.epoch));
+        epoch::set(answer.epoch);
+        if !matches!(answer.outcome, Outcome::Refuse(_)) {
+            let decision = Decision {
+                outcome: answer.outcome.clone(),
+                epoch: answer.epoch,
+                ended: open.ended,
+                fresh_until: shared.now.get() + u64::from(answer.ttl),
+            };
+            shared.cache.borrow_mut().put(open.key, decision);
+        }
+    }
+    for stream in open.waiting.iter().filter_map(Weak::upgrade) {
+        let mut stream = stream.borrow_mut();
+        if host::check("waking a request", hostcalls::set_effective_context(stream.id())).is_some() {
+            stream.resolved(answer.as_ref().map(|a| &a.outcome));
+        }
+    }
+}
+
+/// The broker's answer. Only what is surely the broker's counts: a refused connection and a timeout come as responses, too.
+fn read(body_size: usize) -> Option<Answer> {
+    if host::call_header(":status").as_deref() != Some("200") || host::call_header(header::RESOLVED).is_none() {
+        return None;
+    }
+    serde_json::from_slice(&host::body(BufferType::HttpCallResponseBody, 0, body_size)).ok()
+}

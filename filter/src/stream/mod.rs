@@ -1,0 +1,345 @@
+//! One request: from its headers to the place where it goes.
+//!
+//! Headers are held until the body has told what is called, and released at that byte; what follows is checked as it streams.
+//! Every callback goes by [`Phase`], so that a body that arrives while the broker is being asked waits too.
+
+mod find;
+mod send;
+
+use crate::answer::Answer;
+use crate::cache::Key;
+use crate::headers::Headers;
+use crate::root::Shared;
+use crate::{host, reply};
+use protocol::era::Era;
+use protocol::error::{Refusal, code};
+use protocol::http::{Accepts, header};
+use protocol::request::Reader;
+use protocol::resolve::Destination;
+use protocol::route::{Admitted, Early, Head, Verb, admit, early, verify};
+use proxy_wasm::traits;
+use proxy_wasm::types::{Action, BufferType, MapType};
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+/// Envoy's route of the endpoint. On any other route the filter lets a request pass.
+const ROUTE: &str = "mcp";
+/// Most bytes of a request that are kept, should its server have forgotten the session.
+const REPEATABLE: usize = 64 << 10;
+/// Headers that a client's request must not carry beside the internal ones.
+const STEERING: &str = "x-envoy-";
+/// Headers that matter once or not at all.
+const SINGLE: [&str; 5] = [header::SESSION_ID, header::PROTOCOL_VERSION, header::METHOD, header::NAME, "content-type"];
+
+/// How far a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Not a request to the endpoint.
+    Foreign,
+    /// Headers are held, until the body tells where it goes.
+    Reading,
+    /// The broker is being asked.
+    Waiting,
+    /// On its way; its body is checked as it streams.
+    Released,
+    /// Answered by the filter.
+    Refused,
+}
+
+/// Where a request was sent.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    Nowhere,
+    /// To the broker; a `DELETE` ends the session there.
+    Broker,
+    /// A call, to its server.
+    Call(Destination),
+    /// A client's answer, to the server that asked.
+    Answer,
+}
+
+/// What the client said in the headers that its body has to agree with. The headers themselves change on the way.
+#[derive(Debug, Default)]
+struct Said {
+    session: Option<String>,
+    protocol_version: Option<String>,
+    method: Option<String>,
+    name: Option<String>,
+}
+
+impl Said {
+    fn of(headers: &Headers) -> Self {
+        let get = |name| headers.get(name).map(str::to_owned);
+        Self {
+            session: get(header::SESSION_ID),
+            protocol_version: get(header::PROTOCOL_VERSION),
+            method: get(header::METHOD),
+            name: get(header::NAME),
+        }
+    }
+
+    fn head(&self) -> Head<'_> {
+        Head {
+            session: self.session.as_deref(),
+            protocol_version: self.protocol_version.as_deref(),
+            mcp_method: self.method.as_deref(),
+            mcp_name: self.name.as_deref(),
+            ..Head::default()
+        }
+    }
+}
+
+/// A request and its answer.
+pub(crate) struct Stream {
+    id: u32,
+    me: Weak<RefCell<Stream>>,
+    pub(crate) shared: Option<Rc<Shared>>,
+    phase: Phase,
+    headers: Headers,
+    admitted: Option<Admitted>,
+    said: Said,
+    pub(crate) reader: Reader,
+    /// Bytes of the body that Envoy holds for us.
+    held: usize,
+    /// The body as the client sent it, while it is short enough to be repeated.
+    pub(crate) original: Option<Vec<u8>>,
+    /// What the broker is asked.
+    pub(crate) key: Option<Key>,
+    /// A decision that is used if the broker does not answer.
+    stale: Option<Destination>,
+    /// The server whose prefix has been taken out of the body.
+    cut_for: Option<String>,
+    /// The message answers a server's request.
+    answering: bool,
+    pub(crate) sent: Sent,
+    pub(crate) answer: Answer,
+}
+
+impl Stream {
+    pub(crate) fn new(id: u32, me: Weak<RefCell<Stream>>, shared: Option<Rc<Shared>>) -> Self {
+        Self {
+            id,
+            me,
+            shared,
+            phase: Phase::Foreign,
+            headers: Headers::default(),
+            admitted: None,
+            said: Said::default(),
+            reader: Reader::default(),
+            held: 0,
+            original: Some(Vec::new()),
+            key: None,
+            stale: None,
+            cut_for: None,
+            answering: false,
+            sent: Sent::Nowhere,
+            answer: Answer::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(crate) fn era(&self) -> Era {
+        self.admitted.map_or(Era::Legacy, |a| a.era)
+    }
+
+    pub(crate) fn accepts(&self) -> Accepts {
+        self.admitted.map_or(Accepts::BOTH, |a| a.accepts)
+    }
+
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.said.session.as_deref()
+    }
+
+    pub(crate) fn is_delete(&self) -> bool {
+        self.admitted.is_some_and(|a| a.verb == Verb::Delete)
+    }
+
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Marks the request as answered by the filter.
+    pub(crate) fn done(&mut self) {
+        self.phase = Phase::Refused;
+    }
+
+    pub(crate) fn refused(&self) -> bool {
+        self.phase == Phase::Refused
+    }
+
+    /// Answers the request with an error.
+    pub(crate) fn refuse(&mut self, refusal: &Refusal) -> Action {
+        self.phase = Phase::Refused;
+        reply::refuse(refusal, self.reader.envelope().id.as_ref(), self.accepts());
+        Action::Pause
+    }
+
+    fn on_headers(&mut self, end: bool) -> Action {
+        self.headers = Headers::read(MapType::HttpRequestHeaders);
+        self.headers.remove(|name| name.starts_with(header::INTERNAL_PREFIX) || name.starts_with(STEERING));
+        if host::property(&["xds", "route_name"]).as_deref() != Some(ROUTE) {
+            self.headers.write(MapType::HttpRequestHeaders);
+            return Action::Continue;
+        }
+        self.phase = Phase::Reading;
+        let Some(shared) = self.shared.clone() else {
+            return self.refuse(&Refusal::upstream(Era::Legacy, "The gateway has no configuration yet."));
+        };
+        if let Some(name) = SINGLE.into_iter().find(|name| self.headers.repeated(name)) {
+            let message = format!("Header {name} is there more than once.");
+            return self.refuse(&Refusal::transport(400, code::TRANSPORT, message));
+        }
+        match admit(&head(&self.headers), &shared.settings.plugin.access) {
+            Err(refusal) => {
+                // Known only now, and needed for the form of the answer.
+                let accepts = Accepts::parse(self.headers.get("accept"));
+                self.admitted = Some(Admitted { verb: Verb::Post, era: Era::Legacy, accepts });
+                return self.refuse(&refusal);
+            }
+            Ok(admitted) => self.admitted = Some(admitted),
+        }
+        self.said = Said::of(&self.headers);
+        match self.admitted.map(|a| a.verb) {
+            Some(Verb::Post) if end => {
+                self.refuse(&Refusal::transport(400, code::PARSE, "The body is empty: send a JSON-RPC message."))
+            }
+            Some(Verb::Post) => Action::Pause,
+            _ => self.send_to_broker(),
+        }
+    }
+
+    fn on_body(&mut self, size: usize, end: bool) -> Action {
+        // While it is read, Envoy shows all that it holds; later, only what is new.
+        let start = if self.phase == Phase::Reading { self.held } else { 0 };
+        match self.phase {
+            Phase::Foreign => return Action::Continue,
+            Phase::Refused => return Action::Pause,
+            _ => {}
+        }
+        let bytes = host::body(BufferType::HttpRequestBody, start, size.saturating_sub(start));
+        self.keep(&bytes);
+        if let Err(refusal) = self.reader.push(&bytes).and_then(|()| if end { self.check_whole() } else { Ok(()) }) {
+            return self.refuse(&refusal);
+        }
+        match self.phase {
+            Phase::Reading => self.decide(size, end),
+            Phase::Waiting => Action::StopIterationAndWatermark,
+            _ => Action::Continue,
+        }
+    }
+
+    /// The body has ended with trailers.
+    fn on_trailers(&mut self) -> Action {
+        match self.phase {
+            Phase::Foreign => return Action::Continue,
+            Phase::Refused => return Action::Pause,
+            _ => {}
+        }
+        if let Err(refusal) = self.check_whole() {
+            return self.refuse(&refusal);
+        }
+        match self.phase {
+            Phase::Reading => self.decide(self.held, true),
+            Phase::Waiting => Action::Pause,
+            _ => Action::Continue,
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let Some(original) = &mut self.original else { return };
+        if original.len() + bytes.len() > REPEATABLE {
+            self.original = None;
+        } else {
+            original.extend_from_slice(bytes);
+        }
+    }
+
+    fn check_whole(&self) -> Result<(), Refusal> {
+        self.reader.finish()?;
+        let envelope = self.reader.envelope();
+        if envelope.batch {
+            return Ok(());
+        }
+        verify(self.era(), &self.said.head(), envelope).map(|_| ())
+    }
+
+    /// Sends the request on its way, if its bytes so far tell where.
+    fn decide(&mut self, size: usize, end: bool) -> Action {
+        match early(self.reader.envelope(), end) {
+            Early::Unknown => self.hold(size),
+            Early::Broker => self.send_to_broker(),
+            Early::Call(call) => self.call(&call, size),
+            Early::Answer { to, id } => self.answer_to(&to, id, size),
+        }
+    }
+
+    fn hold(&mut self, size: usize) -> Action {
+        self.held = size;
+        let limit = self.shared.as_ref().map_or(0, |s| s.settings.plugin.limits.held_body_bytes);
+        if size <= limit as usize {
+            return Action::Pause;
+        }
+        let message = format!(
+            "The first {limit} bytes of the body do not name what is called, and more are not held: \
+             put \"method\" and \"name\" (or \"uri\") before \"arguments\", or raise limits.heldBody."
+        );
+        self.refuse(&Refusal::transport(413, code::TRANSPORT, message))
+    }
+}
+
+fn head(headers: &Headers) -> Head<'_> {
+    Head {
+        method: headers.get(":method").unwrap_or_default(),
+        authority: headers.get(":authority"),
+        origin: headers.get("origin"),
+        content_type: headers.get("content-type"),
+        content_encoding: headers.get("content-encoding"),
+        accept: headers.get("accept"),
+        protocol_version: headers.get(header::PROTOCOL_VERSION),
+        session: headers.get(header::SESSION_ID),
+        mcp_method: headers.get(header::METHOD),
+        mcp_name: headers.get(header::NAME),
+    }
+}
+
+/// What Envoy calls: hands every callback to the stream.
+pub(crate) struct Context {
+    stream: Rc<RefCell<Stream>>,
+}
+
+impl Context {
+    pub(crate) fn new(id: u32, shared: Option<Rc<Shared>>) -> Self {
+        Self { stream: Rc::new_cyclic(|me| RefCell::new(Stream::new(id, me.clone(), shared))) }
+    }
+}
+
+impl traits::Context for Context {
+    fn on_http_call_response(&mut self, _token: u32, _headers: usize, body_size: usize, _trailers: usize) {
+        self.stream.borrow_mut().on_repeated(body_size);
+    }
+}
+
+impl traits::HttpContext for Context {
+    fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
+        self.stream.borrow_mut().on_headers(end)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+        self.stream.borrow_mut().on_body(size, end)
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.stream.borrow_mut().on_trailers()
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, end: bool) -> Action {
+        self.stream.borrow_mut().on_answer_headers(end)
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
+        self.stream.borrow_mut().on_answer_body(size, end)
+    }
+}
