@@ -1,1 +1,6 @@
-//! controller
+//! From what an operator declares to the proxy's configuration.
+//!
+//! [`source`] reads and checks a declaration, [`render`] turns it into Envoy's configuration, [`sink`] writes that where
+//! a running Envoy takes it up.
+
+pub mod source;

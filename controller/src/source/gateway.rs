@@ -1,0 +1,91 @@
+//! `gateway.yaml`.
+
+use super::fields::{Field, Fields};
+use super::node::Node;
+use super::server::{self, Declared};
+use super::{Context, DEFAULT_LISTEN, Read, values};
+use protocol::config::{Access, Limits};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const HELD_BODY: std::ops::RangeInclusive<u32> = 1 << 10..=256 << 20;
+const SESSION_IDLE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+const SESSIONS: std::ops::RangeInclusive<usize> = 1..=10_000_000;
+
+/// Reads the document. What is `None` or missing in the result has been reported.
+pub(super) fn read(document: &Node, context: &mut Context<'_>) -> Option<Read> {
+    let mut fields = Fields::of(document, "", &mut context.report)?;
+    let listen = fields.take("listen").map_or(Some(DEFAULT_LISTEN), |field| listen(&field, context));
+    let servers: Vec<Declared> = fields
+        .require("servers", "[{ name: demo, url: \"http://127.0.0.1:9001/mcp\" }]", &mut context.report)
+        .map(|field| field.items(&mut context.report))
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|entry| server::read(entry, context))
+        .collect();
+    let access = Access {
+        allowed_origins: list(fields.take("allowedOrigins"), values::origin, context),
+        allowed_hosts: list(fields.take("allowedHosts"), values::host, context),
+    };
+    let limits = fields.take("limits").map_or_else(Limits::default, |field| limits(&field, context));
+    fields.finish(&mut context.report);
+    Some(Read { listen: listen?, servers, access, limits })
+}
+
+fn listen(field: &Field<'_>, context: &mut Context<'_>) -> Option<SocketAddr> {
+    let text = field.text(&mut context.report)?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        field.mistake(
+            &mut context.report,
+            format!("is `{text}`: write ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:8080"),
+        );
+    }
+    address
+}
+
+fn list(field: Option<Field<'_>>, read: fn(&str) -> Result<String, String>, context: &mut Context<'_>) -> Vec<String> {
+    let Some(field) = field else { return Vec::new() };
+    let mut values = Vec::new();
+    for item in field.items(&mut context.report) {
+        let Some(text) = item.text(&mut context.report) else { continue };
+        match read(text) {
+            Ok(value) => values.push(value),
+            Err(message) => item.mistake(&mut context.report, message),
+        }
+    }
+    values
+}
+
+fn limits(field: &Field<'_>, context: &mut Context<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let Some(mut fields) = Fields::of(field.node, &field.path, &mut context.report) else { return limits };
+    if let Some(field) = fields.take("heldBody")
+        && let Some(bytes) = parsed(&field, |text| values::bytes(text, HELD_BODY), context)
+    {
+        limits.held_body_bytes = bytes;
+    }
+    if let Some(field) = fields.take("sessionIdle")
+        && let Some(idle) = parsed(&field, |text| values::duration(text, SESSION_IDLE), context)
+    {
+        limits.session_idle_seconds = idle.as_secs();
+    }
+    if let Some(field) = fields.take("sessions") {
+        match field.integer(&mut context.report).map(usize::try_from) {
+            Some(Ok(sessions)) if SESSIONS.contains(&sessions) => limits.sessions = sessions,
+            Some(_) => {
+                let message =
+                    format!("is out of range: write a number from {} to {}", SESSIONS.start(), SESSIONS.end());
+                field.mistake(&mut context.report, message);
+            }
+            None => {}
+        }
+    }
+    fields.finish(&mut context.report);
+    limits
+}
+
+fn parsed<T>(field: &Field<'_>, parse: impl Fn(&str) -> Result<T, String>, context: &mut Context<'_>) -> Option<T> {
+    let text = field.text(&mut context.report)?;
+    parse(text).map_err(|message| field.mistake(&mut context.report, message)).ok()
+}

@@ -1,0 +1,200 @@
+//! One entry of `servers`.
+
+use super::Context;
+use super::expand::expand;
+use super::fields::{Field, Fields};
+use super::node::Place;
+use super::values;
+use protocol::config::{EraChoice, OnSessionLoss, Server};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a server may take where nothing else is said, in milliseconds.
+const TIMEOUT_MS: u64 = 30_000;
+const NAME_BYTES: usize = 63;
+const PREFIX_BYTES: usize = 64;
+
+/// A server, and where its fields stand.
+pub(super) struct Declared {
+    pub(super) server: Server,
+    pub(super) path: String,
+    pub(super) name_at: Place,
+    pub(super) prefix_at: Place,
+    pub(super) url_at: Place,
+}
+
+/// Whether names and prefixes may hold `c`.
+pub(super) fn legal(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')
+}
+
+/// Reads an entry of `servers` in `gateway.yaml`. `None` if there is a mistake in it.
+pub(super) fn read(entry: &Field<'_>, context: &mut Context<'_>) -> Option<Declared> {
+    let mut fields = Fields::of(entry.node, &entry.path, &mut context.report)?;
+    let name_field = fields.require("name", "demo", &mut context.report);
+    let name = name_field.as_ref().and_then(|field| name(field, context));
+    let prefix_field = fields.take("prefix");
+    let prefix = prefix_field.as_ref().map_or(Some(String::new()), |field| prefix(field, context));
+
+    let transport = fields.take("transport");
+    let command = fields.take("command");
+    let (_, _) = (fields.take("args"), fields.take("env"));
+    let reachable = supported(transport.as_ref(), command.as_ref(), context);
+    let url_field = match command {
+        Some(_) => fields.take("url"),
+        None => fields.require("url", "http://127.0.0.1:9001/mcp", &mut context.report),
+    };
+    let url = url_field.as_ref().and_then(|field| url(field, context));
+
+    let headers = fields.take("headers").map_or_else(|| Some(BTreeMap::new()), |field| headers(&field, context));
+    let ca_file = match fields.take("caFile") {
+        Some(field) => ca_file(&field, context).map(Some),
+        None => Some(None),
+    };
+    let era = fields.take("era").map_or(Some(EraChoice::Auto), |field| {
+        let choices = [("auto", EraChoice::Auto), ("legacy", EraChoice::Legacy), ("modern", EraChoice::Modern)];
+        field.choice(&choices, &mut context.report)
+    });
+    let on_session_loss = fields.take("onSessionLoss").map_or(Some(OnSessionLoss::Reopen), |field| {
+        field.choice(&[("reopen", OnSessionLoss::Reopen), ("end", OnSessionLoss::End)], &mut context.report)
+    });
+    let timeout = fields.take("timeout").map_or(Some(TIMEOUT_MS), |field| timeout(&field, context));
+    fields.finish(&mut context.report);
+
+    if !reachable {
+        return None;
+    }
+    Some(Declared {
+        path: entry.path.clone(),
+        name_at: name_field?.place(),
+        prefix_at: prefix_field.map_or(entry.place(), |field| field.place()),
+        url_at: url_field?.place(),
+        server: Server {
+            name: name?,
+            prefix: prefix?,
+            url: url?,
+            headers: headers?,
+            ca_file: ca_file?,
+            era: era?,
+            on_session_loss: on_session_loss?,
+            timeout_ms: timeout?,
+        },
+    })
+}
+
+fn name(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
+    let name = field.text(&mut context.report)?;
+    if name.is_empty() || name.len() > NAME_BYTES || !name.chars().all(legal) {
+        let message = format!("is `{name}`: write 1 to {NAME_BYTES} of the characters A-Z, a-z, 0-9, _, . and -");
+        field.mistake(&mut context.report, message);
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+fn prefix(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
+    let prefix = field.text(&mut context.report)?;
+    if prefix.len() > PREFIX_BYTES || !prefix.chars().all(legal) {
+        let message = format!(
+            "is `{prefix}`: write {PREFIX_BYTES} at most of the characters A-Z, a-z, 0-9, _, . and -, as in http_"
+        );
+        field.mistake(&mut context.report, message);
+        return None;
+    }
+    Some(prefix.to_owned())
+}
+
+/// Whether this release can reach a server of this kind.
+fn supported(transport: Option<&Field<'_>>, command: Option<&Field<'_>>, context: &mut Context<'_>) -> bool {
+    if let Some(command) = command {
+        command.mistake(&mut context.report, STDIO);
+        return false;
+    }
+    let Some(transport) = transport else { return true };
+    let choices = [("streamable-http", ""), ("sse", SSE), ("stdio", STDIO)];
+    match transport.choice(&choices, &mut context.report) {
+        Some("") => true,
+        Some(message) => {
+            transport.mistake(&mut context.report, message);
+            false
+        }
+        None => false,
+    }
+}
+
+/// Why a `command` is refused.
+pub(super) const STDIO: &str =
+    "stdio servers are not supported in this release: give the `url` of a Streamable HTTP server instead";
+/// Why the transport of 2024-11-05 is refused.
+pub(super) const SSE: &str = "HTTP+SSE servers (2024-11-05) are not supported in this release: give the `url` of a Streamable HTTP server instead";
+
+/// The server's URL, its variables replaced.
+pub(super) fn url(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
+    let text = field.text(&mut context.report)?;
+    let url = expand(text, context.environment).and_then(|text| values::endpoint(&text));
+    url.map(String::from).map_err(|message| field.mistake(&mut context.report, message)).ok()
+}
+
+/// The server's headers, their variables replaced.
+pub(super) fn headers(field: &Field<'_>, context: &mut Context<'_>) -> Option<BTreeMap<String, String>> {
+    let mut headers = BTreeMap::new();
+    let entries = field.entries(&mut context.report);
+    let count = entries.len();
+    for (name, field) in entries {
+        let Some(text) = field.text(&mut context.report) else { continue };
+        let header = values::header_name(name).and_then(|name| {
+            let value = expand(text, context.environment)?;
+            values::header_value(&value)?;
+            if headers.contains_key(&name) {
+                return Err("stands here twice, in other letters: keep one".into());
+            }
+            Ok((name, value))
+        });
+        match header {
+            Ok((name, value)) => _ = headers.insert(name, value),
+            Err(message) => field.mistake(&mut context.report, message),
+        }
+    }
+    (headers.len() == count).then_some(headers)
+}
+
+fn ca_file(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
+    let path = context.directory.join(field.text(&mut context.report)?);
+    values::certificates(&path).map_err(|message| field.mistake(&mut context.report, message)).ok()?;
+    Some(path.to_string_lossy().into_owned())
+}
+
+fn timeout(field: &Field<'_>, context: &mut Context<'_>) -> Option<u64> {
+    let text = field.text(&mut context.report)?;
+    let timeout = values::duration(text, Duration::from_millis(100)..=Duration::from_secs(3600));
+    let timeout = timeout.map_err(|message| field.mistake(&mut context.report, message)).ok()?;
+    u64::try_from(timeout.as_millis()).ok()
+}
+
+impl Declared {
+    /// A server of which only name, prefix, URL and headers are told.
+    pub(super) fn plain(
+        entry: &Field<'_>,
+        url_at: Place,
+        name: String,
+        url: String,
+        headers: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            path: entry.path.clone(),
+            name_at: entry.place(),
+            prefix_at: entry.place(),
+            url_at,
+            server: Server {
+                prefix: format!("{name}_"),
+                name,
+                url,
+                headers,
+                ca_file: None,
+                era: EraChoice::Auto,
+                on_session_loss: OnSessionLoss::Reopen,
+                timeout_ms: TIMEOUT_MS,
+            },
+        }
+    }
+}

@@ -1,0 +1,182 @@
+use super::*;
+
+fn environment(name: &str) -> Option<String> {
+    (name == "TOKEN").then(|| "secret".to_owned())
+}
+
+fn yaml(text: &str) -> Result<Declaration, Mistakes> {
+    Source::Gateway("gateway.yaml".into()).parse(text, &environment)
+}
+
+fn json(text: &str) -> Result<Declaration, Mistakes> {
+    Source::McpJson("mcp.json".into()).parse(text, &environment)
+}
+
+/// A file with two good servers, the second with `extra` lines.
+fn with(extra: &str) -> String {
+    format!("servers:\n  - name: a\n    url: http://127.0.0.1:1/mcp\n    prefix: a_\n  - name: b\n{extra}")
+}
+
+#[test]
+fn everything_that_can_be_declared_is_read() {
+    let declaration = yaml(
+        "listen: 0.0.0.0:9000\n\
+         servers:\n\
+         \x20 - name: demo\n\
+         \x20   prefix: http_\n\
+         \x20   url: https://${TOKEN}.example/mcp?x=1\n\
+         \x20   transport: streamable-http\n\
+         \x20   headers: { Authorization: \"Bearer ${TOKEN}\" }\n\
+         \x20   era: legacy\n\
+         \x20   onSessionLoss: end\n\
+         \x20   timeout: 1500ms\n\
+         \x20 - { name: plain, url: \"http://[::1]:9001\" }\n\
+         allowedOrigins: [https://app.example, \"*\"]\n\
+         allowedHosts: [MCP.example]\n\
+         limits: { heldBody: 2MiB, sessionIdle: 1h, sessions: 10 }\n",
+    )
+    .unwrap();
+    assert_eq!(declaration.listen.to_string(), "0.0.0.0:9000");
+    let [demo, plain] = &declaration.gateway.servers[..] else { panic!("two servers") };
+    assert_eq!(demo.url, "https://secret.example/mcp?x=1");
+    assert_eq!(demo.headers["authorization"], "Bearer secret");
+    assert_eq!(demo.timeout_ms, 1500);
+    assert_eq!(serde_json::to_value(demo.era).unwrap(), "legacy");
+    assert_eq!(serde_json::to_value(demo.on_session_loss).unwrap(), "end");
+    assert_eq!((plain.url.as_str(), plain.prefix.as_str(), plain.timeout_ms), ("http://[::1]:9001/", "", 30_000));
+    assert_eq!(declaration.gateway.access.allowed_origins, ["https://app.example", "*"]);
+    assert_eq!(declaration.gateway.access.allowed_hosts, ["mcp.example"]);
+    let limits = declaration.gateway.limits;
+    assert_eq!((limits.held_body_bytes, limits.session_idle_seconds, limits.sessions), (2 << 20, 3600, 10));
+}
+
+#[test]
+fn what_is_not_said_has_defaults() {
+    let declaration = yaml("servers: []").unwrap();
+    assert_eq!(declaration.listen, DEFAULT_LISTEN);
+    assert_eq!(declaration.gateway.limits, Limits::default());
+}
+
+#[test]
+fn each_mistake_is_named_with_its_place_and_its_fix() {
+    const URL: &str = "    url: http://127.0.0.1:2/mcp\n";
+    for (extra, line, says) in [
+        (format!("{URL}    name: c\n"), 7, &["servers[1].name", "twice"][..]),
+        ("    prefix: x_\n".into(), 5, &["servers[1].url: is missing", "url: http://"]),
+        (format!("{URL}    prefix: \"a b\"\n"), 7, &["servers[1].prefix: is `a b`", "A-Z"]),
+        (format!("{URL}    prefix: {}\n", "x".repeat(65)), 7, &["servers[1].prefix", "64 at most"]),
+        (format!("{URL}    prefix: 5\n"), 7, &["servers[1].prefix: is a number", "quotes"]),
+        (format!("{URL}    prefix: a_\n"), 7, &["servers[1].prefix: `a_` is the prefix of server `a` (line 2)"]),
+        (format!("{URL}    prefix: A-\n"), 7, &["servers[1].prefix", "same mark `a`"]),
+        (format!("{URL}    prefix: a_b_\n"), 7, &["servers[1].prefix", "`a` and `a.b`"]),
+        ("    url: 127.0.0.1:2/mcp\n".into(), 6, &["servers[1].url: is no URL", "absolute"]),
+        ("    url: ftp://x/mcp\n".into(), 6, &["servers[1].url: has the scheme `ftp`", "http and https"]),
+        ("    url: http://u:p@x/mcp\n".into(), 6, &["servers[1].url", "user or password", "headers"]),
+        ("    url: http://x/mcp#f\n".into(), 6, &["servers[1].url", "fragment"]),
+        ("    url: http://localhost:8080/mcp\n".into(), 6, &["servers[1].url", "own endpoint"]),
+        ("    url: http://${HOST}/mcp\n".into(), 6, &["servers[1].url", "variable HOST, which is not set"]),
+        (format!("{URL}    transport: sse\n"), 7, &["servers[1].transport", "not supported in this release"]),
+        (format!("{URL}    transport: stdio\n"), 7, &["servers[1].transport", "not supported in this release"]),
+        (format!("{URL}    transport: tcp\n"), 7, &["servers[1].transport: is `tcp`", "streamable-http, sse, stdio"]),
+        (
+            "    command: [npx, x]\n    env: { A: b }\n".into(),
+            6,
+            &["servers[1].command: stdio servers are not supported"],
+        ),
+        (format!("{URL}    headers: {{ \"a b\": x }}\n"), 7, &["servers[1].headers.a b: is no name of a header"]),
+        (format!("{URL}    headers: {{ Host: x }}\n"), 7, &["servers[1].headers.Host", "sets itself"]),
+        (format!("{URL}    headers: {{ X-MCP-Gateway-Key: x }}\n"), 7, &["headers.X-MCP-Gateway-Key", "sets itself"]),
+        (format!("{URL}    headers: {{ A: \"x\\ny\" }}\n"), 7, &["servers[1].headers.A: cannot be sent"]),
+        (format!("{URL}    headers: {{ A: x, a: y }}\n"), 7, &["servers[1].headers.a", "twice"]),
+        (format!("{URL}    headers: {{ A: \"${{NONE}}\" }}\n"), 7, &["servers[1].headers.A", "variable NONE"]),
+        (format!("{URL}    headers: [A]\n"), 7, &["servers[1].headers: is a list"]),
+        (format!("{URL}    era: new\n"), 7, &["servers[1].era: is `new`", "auto, legacy, modern"]),
+        (format!("{URL}    onSessionLoss: x\n"), 7, &["servers[1].onSessionLoss: is `x`", "reopen, end"]),
+        (format!("{URL}    timeout: 30\n"), 7, &["servers[1].timeout: is a number"]),
+        (format!("{URL}    timeout: soon\n"), 7, &["servers[1].timeout: is `soon`", "30s"]),
+        (format!("{URL}    timeout: 2h\n"), 7, &["servers[1].timeout: is 2h", "100ms to 1h"]),
+        (format!("{URL}    caFile: no/such.pem\n"), 7, &["servers[1].caFile", "cannot be read"]),
+        (format!("{URL}    prefxi: x\n"), 7, &["servers[1].prefxi: is no field", "did you mean `prefix`?"]),
+        (format!("{URL}    colour: x\n"), 7, &["servers[1].colour: is no field", "name, prefix"]),
+        (format!("{URL}listen: 8080\n"), 7, &["listen: is a number"]),
+        (format!("{URL}listen: \"8080\"\n"), 7, &["listen: is `8080`", "127.0.0.1:8080"]),
+        (format!("{URL}allowedOrigins: [app.example]\n"), 7, &["allowedOrigins[0]", "https://app.example"]),
+        (format!("{URL}allowedOrigins: [https://app.example/x]\n"), 7, &["allowedOrigins[0]", "without path"]),
+        (format!("{URL}allowedHosts: [\"a:80\"]\n"), 7, &["allowedHosts[0]", "without scheme and port"]),
+        (format!("{URL}limits: {{ heldBody: 1GiB }}\n"), 7, &["limits.heldBody: is 1GiB", "256.0 MiB"]),
+        (format!("{URL}limits: {{ heldBody: big }}\n"), 7, &["limits.heldBody: is `big`", "1MiB"]),
+        (format!("{URL}limits: {{ sessionIdle: 0s }}\n"), 7, &["limits.sessionIdle: is 0s", "1s to"]),
+        (format!("{URL}limits: {{ sessions: 0 }}\n"), 7, &["limits.sessions: is out of range"]),
+        (format!("{URL}limits: {{ session: 1 }}\n"), 7, &["limits.session: is no field", "`sessions`"]),
+    ] {
+        let mistakes = yaml(&with(&extra)).expect_err(&extra);
+        let text = mistakes.to_string();
+        assert_eq!(mistakes.remarks.len(), 1, "one mistake, one remark: {text}");
+        assert_eq!(mistakes.remarks[0].line, line, "{text}");
+        assert!(text.starts_with(&format!("gateway.yaml:{line}:")), "{text}");
+        for part in says {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let mistakes =
+        yaml("listne: x\nservers:\n  - url: nope\n    timeout: x\n  - name: a b\n    url: http://x/\n").unwrap_err();
+    let lines: Vec<_> = mistakes.remarks.iter().map(|remark| remark.line).collect();
+    assert_eq!(lines, [1, 3, 3, 4, 5], "{mistakes}");
+}
+
+#[test]
+fn what_is_no_document_is_told() {
+    for text in ["a: [1\nb: 2\n", "", "- x\n", "servers: 5\n", "\t{", "servers: &a [*a]"] {
+        let mistakes = yaml(text).expect_err(text);
+        assert!(!mistakes.remarks.is_empty() && !mistakes.remarks[0].message.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn certificates_have_to_be_pem() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, b"no certificate").unwrap();
+    let extra = format!("    url: https://x/mcp\n    caFile: {}\n", file.path().display());
+    assert!(yaml(&with(&extra)).unwrap_err().to_string().contains("holds no certificate"));
+}
+
+#[test]
+fn the_file_of_a_desktop_client_is_read() {
+    let declaration = json(
+        r#"{"theme": "dark", "mcpServers": {
+            "demo": {"type": "http", "url": "http://127.0.0.1:9001/mcp", "headers": {"X-A": "${TOKEN}"}, "alwaysAllow": []},
+            "my server": {"url": "http://127.0.0.1:9002/mcp"},
+            "off": {"command": "npx", "disabled": true}}}"#,
+    )
+    .unwrap();
+    let [demo, other] = &declaration.gateway.servers[..] else { panic!("two servers") };
+    assert_eq!((demo.prefix.as_str(), demo.headers["x-a"].as_str()), ("demo_", "secret"));
+    assert_eq!((other.name.as_str(), other.prefix.as_str()), ("my_server", "my_server_"));
+    let notes: Vec<_> = declaration.notes.iter().map(|note| note.field.as_str()).collect();
+    assert_eq!(notes, ["mcpServers.my server", "mcpServers.off"]);
+}
+
+#[test]
+fn entries_that_cannot_be_served_are_named() {
+    let text = json(
+        "{\"mcpServers\": {\n\"files\": {\"command\": \"npx\", \"args\": []},\n\"old\": {\"type\": \"sse\", \"url\": \"http://x/sse\"},\n\
+         \"a b\": {\"url\": \"http://x/\"},\n\"a_b\": {\"url\": \"http://x/\"}}}",
+    )
+    .unwrap_err()
+    .to_string();
+    for part in [
+        "mcp.json:2:",
+        "mcpServers.files.command: stdio servers are not supported",
+        "mcp.json:3:",
+        "mcpServers.old.type: HTTP+SSE",
+        "mcpServers.a_b.name: `a_b` is the name of the server in line 4",
+    ] {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+    assert!(json("{}").unwrap_err().to_string().contains("mcpServers: is missing"));
+}
