@@ -3,9 +3,19 @@
 //! * [`upstream`]: one supervised connection a server;
 //! * [`catalog`]: what all servers offer, merged;
 //! * [`session`]: what legacy clients' sessions hold;
-//! * [`status`]: how each server is.
+//! * [`status`]: how each server is;
+//! * `downstream`: the ports that clients, filter and operators use;
+//! * `resolve`: which server has a name;
+//! * `bridge`: calls that the broker carries itself.
 
+mod bridge;
 pub mod catalog;
+mod downstream;
+mod resolve;
+mod run;
 pub mod session;
 pub mod status;
 pub mod upstream;
+
+pub use run::{Broker, Options, start};
+pub use status::Status;

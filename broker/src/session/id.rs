@@ -27,11 +27,9 @@ pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 pub struct Handle(u128);
 
 impl Handle {
-    /// A new one. Fails only when the system has no random numbers to give.
-    pub fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(u128::from_ne_bytes(bytes)))
+    /// A new one.
+    pub fn random() -> Self {
+        Self(u128::from_ne_bytes(random()))
     }
 }
 
@@ -78,9 +76,9 @@ impl Key {
     pub const MIN_SECRET: usize = 32;
 
     /// The key from [`Self::ENV`], or a random one.
-    pub fn from_environment() -> Result<Self, getrandom::Error> {
+    pub fn from_environment() -> Self {
         match std::env::var(Self::ENV) {
-            Ok(secret) if secret.len() >= Self::MIN_SECRET => Ok(Self::derive(&secret)),
+            Ok(secret) if secret.len() >= Self::MIN_SECRET => Self::derive(&secret),
             Ok(secret) => {
                 tracing::error!(
                     "{} has {} bytes, at least {} are needed: it is ignored and sessions end with this process",
@@ -95,10 +93,8 @@ impl Key {
     }
 
     /// A key that nobody else has.
-    pub fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(XChaCha20Poly1305::new(&bytes.into())))
+    pub fn random() -> Self {
+        Self(XChaCha20Poly1305::new(&random::<32>().into()))
     }
 
     /// The key of a secret.
@@ -109,21 +105,20 @@ impl Key {
     }
 
     /// The id of a session. What the client said is left out of it if it would be longer than [`MAX_LEN`].
-    pub fn seal(&self, claims: &mut Claims) -> Result<String, getrandom::Error> {
-        let id = self.seal_as_it_is(claims)?;
+    pub fn seal(&self, claims: &mut Claims) -> String {
+        let id = self.seal_as_it_is(claims);
         if id.len() <= MAX_LEN {
-            return Ok(id);
+            return id;
         }
         claims.client = None;
         self.seal_as_it_is(claims)
     }
 
-    fn seal_as_it_is(&self, claims: &Claims) -> Result<String, getrandom::Error> {
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce)?;
+    fn seal_as_it_is(&self, claims: &Claims) -> String {
+        let nonce = random::<NONCE_LEN>();
         let plain = serde_json::to_vec(claims).unwrap_or_default();
         let sealed = self.0.encrypt(&XNonce::from(nonce), plain.as_slice()).unwrap_or_default();
-        Ok(BASE64.encode([nonce.as_slice(), &sealed].concat()))
+        BASE64.encode([nonce.as_slice(), &sealed].concat())
     }
 
     /// What an id says; `None` if it was not sealed with this key, or was altered.
@@ -136,6 +131,14 @@ impl Key {
         let plain = self.0.decrypt(&XNonce::try_from(nonce).ok()?, sealed).ok()?;
         serde_json::from_slice(&plain).ok()
     }
+}
+
+/// Random bytes of the operating system. Without them no session can be kept apart from another, so that ends the process;
+/// Linux has them from the first moment on.
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
+    bytes
 }
 
 /// Seconds since 1970.
@@ -162,8 +165,8 @@ mod tests {
 
     #[test]
     fn an_id_says_what_was_sealed_and_needs_no_escape_in_a_header() {
-        let key = Key::random().unwrap();
-        let id = key.seal(&mut claims(r#"{"roots":{}}"#)).unwrap();
+        let key = Key::random();
+        let id = key.seal(&mut claims(r#"{"roots":{}}"#));
         assert!(id.len() <= MAX_LEN && id.bytes().all(|b| b.is_ascii_graphic()), "{id}");
         let opened = key.open(&id).unwrap();
         assert_eq!((opened.handle, opened.revision), (Handle(7), Revision::V2025_06_18));
@@ -174,9 +177,9 @@ mod tests {
 
     #[test]
     fn large_capabilities_stay_out_of_the_id() {
-        let key = Key::random().unwrap();
+        let key = Key::random();
         let mut long = claims(&format!(r#"{{"experimental":{{"x":"{}"}}}}"#, "y".repeat(2000)));
-        let id = key.seal(&mut long).unwrap();
+        let id = key.seal(&mut long);
         assert!(id.len() <= MAX_LEN);
         assert!(key.open(&id).unwrap().client.is_none());
     }
@@ -184,9 +187,9 @@ mod tests {
     #[test]
     fn altered_and_foreign_ids_are_not_opened() {
         let key = Key::derive("0123456789abcdef0123456789abcdef");
-        let id = key.seal(&mut claims("{}")).unwrap();
+        let id = key.seal(&mut claims("{}"));
         assert!(Key::derive("0123456789abcdef0123456789abcdef").open(&id).is_some());
-        assert!(Key::random().unwrap().open(&id).is_none());
+        assert!(Key::random().open(&id).is_none());
         let mut altered = id.clone().into_bytes();
         altered[40] ^= 1;
         assert!(key.open(&String::from_utf8(altered).unwrap()).is_none());
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn two_seals_of_the_same_differ() {
-        let key = Key::random().unwrap();
-        assert_ne!(key.seal(&mut claims("{}")).unwrap(), key.seal(&mut claims("{}")).unwrap());
+        let key = Key::random();
+        assert_ne!(key.seal(&mut claims("{}")), key.seal(&mut claims("{}")));
     }
 }

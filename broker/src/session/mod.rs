@@ -1,3 +1,21 @@
-//! Sessions of legacy clients.
+//! Sessions of legacy clients: what `initialize` settled, and the upstream sessions that stand behind it.
+//!
+//! * [`id`]: the sealed ids that clients hold;
+//! * [`Store`]: all sessions, bounded and expiring;
+//! * [`Session`]: one client's session;
+//! * [`Upstream`]: one of its sessions with a server, opened by the first call that needs it;
+//! * [`Streams`]: its GET streams.
 
 pub mod id;
+mod listen;
+mod projection;
+mod state;
+mod store;
+mod streams;
+mod upstream;
+
+pub use state::{InFlight, Session};
+pub use store::Store;
+pub use streams::{Reading, Streams};
+pub use upstream::Upstream;
+pub(crate) use upstream::{Slot, failed};

@@ -81,10 +81,12 @@ pub struct Limits {
     pub session_idle_seconds: u64,
     /// Sessions that are kept at once; the oldest unused one ends first.
     pub sessions: usize,
+    /// Items of a list in one answer; clients ask for the rest with a cursor.
+    pub list_page: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { held_body_bytes: 1 << 20, session_idle_seconds: 24 * 3600, sessions: 100_000 }
+        Self { held_body_bytes: 1 << 20, session_idle_seconds: 24 * 3600, sessions: 100_000, list_page: 1000 }
     }
 }

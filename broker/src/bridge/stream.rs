@@ -1,0 +1,71 @@
+//! A server's stream of events, passed on as it is flushed.
+
+use super::deliver::Delivery;
+use crate::downstream::keepalive;
+use crate::downstream::reply;
+use crate::upstream::{Body, UpstreamError};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use protocol::answer::Editor;
+use protocol::era::Era;
+use protocol::http::Media;
+use protocol::sse;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Chunks that wait for a client that reads slowly.
+const QUEUE: usize = 16;
+
+/// How long a legacy server may go on for a client that went away: leaving is not cancelling.
+const DRAIN: Duration = Duration::from_secs(15 * 60);
+
+/// The stream as the client's.
+pub(super) fn forward(delivery: Delivery, body: Body) -> Response {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    tokio::spawn(pump(delivery, body, sender));
+    reply::stream(keepalive::with_comments(receiver))
+}
+
+async fn pump(delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes>) {
+    let mut editor = Editor::new(Media::Sse, delivery.rules.clone()).expect(delivery.id.clone());
+    let gone = gone(&client, delivery.era);
+    tokio::pin!(gone);
+    let error = loop {
+        let chunk = tokio::select! {
+            chunk = body.next() => chunk,
+            () = delivery.session_ended.cancelled() => break UpstreamError::SessionLost,
+            () = &mut gone => return,
+        };
+        let chunk = match chunk {
+            Some(Ok(chunk)) => chunk,
+            Some(Err(error)) => break error,
+            None => break UpstreamError::Closed,
+        };
+        let mut out = Vec::with_capacity(chunk.len() + 64);
+        editor.push(&chunk, &mut out);
+        delivery.note(&editor);
+        if !out.is_empty() && client.send(out.into()).await.is_err() && delivery.era == Era::Modern {
+            return;
+        }
+    };
+    let mut last = Vec::new();
+    editor.finish(&mut last);
+    if !editor.answered() {
+        tracing::warn!(server = delivery.server.name(), %error, "a stream ended before its answer");
+        // Whatever event was cut off is ended first.
+        last.extend_from_slice(b"\n\n");
+        last.extend_from_slice(sse::frame(&delivery.failed(&error).body(Some(&delivery.id))).as_bytes());
+    }
+    if !last.is_empty() {
+        let _ = client.send(last.into()).await;
+    }
+}
+
+/// Resolves when the client's going away ends the stream: at once for a modern one, whose closing cancels the request.
+async fn gone(client: &mpsc::Sender<Bytes>, era: Era) {
+    client.closed().await;
+    if era == Era::Legacy {
+        tokio::time::sleep(DRAIN).await;
+    }
+}

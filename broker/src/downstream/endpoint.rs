@@ -1,0 +1,157 @@
+//! `/mcp`: from the first header to the answer.
+
+use super::{App, get, legacy, modern, reply};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use protocol::era::Era;
+use protocol::error::{Refusal, code};
+use protocol::http::{Accepts, header as names};
+use protocol::jsonrpc::Id;
+use protocol::request::{self, Envelope};
+use protocol::route::{Head, Verb, admit};
+use std::sync::Arc;
+
+/// What a client posted.
+pub(super) struct Posted<'a> {
+    pub(super) head: Head<'a>,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) accepts: Accepts,
+    pub(super) envelope: Envelope,
+    pub(super) body: Bytes,
+    /// From the filter: an upstream session that its server refused.
+    pub(super) lost: Option<Lost<'a>>,
+}
+
+/// An upstream session that its server refused as unknown.
+#[derive(Clone, Copy)]
+pub(super) struct Lost<'a> {
+    pub(super) server: &'a str,
+    pub(super) session: &'a str,
+}
+
+impl<'a> Lost<'a> {
+    fn parse(value: &'a str) -> Option<Self> {
+        let (server, session) = value.split_once(' ')?;
+        Some(Self { server, session })
+    }
+}
+
+impl Posted<'_> {
+    /// The id to answer with.
+    pub(super) fn id(&self) -> Option<&Id> {
+        self.envelope.id.as_ref()
+    }
+}
+
+/// `/mcp` on the public port: internal headers mean nothing here.
+pub(super) async fn public(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(&app, request, false).await
+}
+
+/// `/mcp` on the internal port.
+pub(super) async fn internal(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(&app, request, true).await
+}
+
+async fn handle(app: &Arc<App>, request: Request, from_filter: bool) -> Response {
+    let (parts, body) = request.into_parts();
+    let head = head(&parts);
+    let gateway = app.gateway();
+    let admitted = match admit(&head, &gateway.access) {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            app.metrics.count(None, true);
+            return reply::refusal(&refusal, None, Accepts::parse(head.accept));
+        }
+    };
+    let accepts = admitted.accepts;
+    let answer = match admitted.verb {
+        Verb::Get => get::open(app, &head).await,
+        Verb::Delete => get::delete(app, &head),
+        Verb::Post => {
+            let lost = text(&parts.headers, names::LOST_SESSION).filter(|_| from_filter).and_then(Lost::parse);
+            return post(app, &head, &parts.headers, body, admitted.era, accepts, lost).await;
+        }
+    };
+    app.metrics.count(None, answer.is_err());
+    answer.unwrap_or_else(|refusal| reply::refusal(&refusal, None, accepts))
+}
+
+async fn post(
+    app: &Arc<App>,
+    head: &Head<'_>,
+    headers: &HeaderMap,
+    body: Body,
+    era: Era,
+    accepts: Accepts,
+    lost: Option<Lost<'_>>,
+) -> Response {
+    let limit = app.gateway().limits.held_body_bytes as usize;
+    let read = async {
+        let body = read_body(headers, body, limit).await?;
+        request::read(&body).map(|envelope| (body, envelope))
+    };
+    let (body, envelope) = match read.await {
+        Ok(read) => read,
+        Err(refusal) => {
+            app.metrics.count(None, true);
+            return reply::refusal(&refusal, None, accepts);
+        }
+    };
+    let posted = Posted { head: *head, headers, accepts, envelope, body, lost };
+    let answer = match era {
+        Era::Legacy => legacy::post(app, &posted).await,
+        Era::Modern => modern::post(app, &posted).await,
+    };
+    app.metrics.count(posted.envelope.method.as_deref(), answer.is_err());
+    answer.unwrap_or_else(|refusal| reply::refusal(&refusal, posted.id(), accepts))
+}
+
+async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    let too_large = || {
+        let message = format!(
+            "The message is larger than the {limit} bytes that the gateway holds: send less, or raise limits.heldBody."
+        );
+        Refusal::transport(413, code::TRANSPORT, message)
+    };
+    let announced = text(headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut all = BytesMut::new();
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk =
+            chunk.map_err(|_| Refusal::transport(400, code::PARSE, "The body ended before it was complete."))?;
+        if all.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        all.extend_from_slice(&chunk);
+    }
+    Ok(all.freeze())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn head(parts: &Parts) -> Head<'_> {
+    let text = |name| text(&parts.headers, name);
+    Head {
+        method: parts.method.as_str(),
+        authority: parts.uri.authority().map(axum::http::uri::Authority::as_str).or_else(|| text("host")),
+        origin: text("origin"),
+        content_type: text("content-type"),
+        content_encoding: text("content-encoding"),
+        accept: text("accept"),
+        protocol_version: text(names::PROTOCOL_VERSION),
+        session: text(names::SESSION_ID),
+        mcp_method: text(names::METHOD),
+        mcp_name: text(names::NAME),
+    }
+}

@@ -1,0 +1,83 @@
+//! The GET streams of legacy clients, and the end of their sessions.
+
+use super::internal::missing_session;
+use super::{App, keepalive, reply};
+use crate::catalog::{Catalog, Group};
+use crate::session::{Reading, Session};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::Stream;
+use protocol::era::Era;
+use protocol::error::Refusal;
+use protocol::route::Head;
+use protocol::sse;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Opens a stream: what the client's servers send on theirs, and changes of the lists.
+pub(super) async fn open(app: &Arc<App>, head: &Head<'_>) -> Result<Response, Refusal> {
+    let session = find(app, head)?;
+    let reading = session.streams.open();
+    for upstream in session.open_upstreams() {
+        let session = Arc::clone(&session);
+        tokio::spawn(async move { upstream.listen(&session).await });
+    }
+    Ok(reply::stream(events(app, session, reading)))
+}
+
+/// Ends a session.
+pub(super) fn delete(app: &Arc<App>, head: &Head<'_>) -> Result<Response, Refusal> {
+    let session = find(app, head)?;
+    app.sessions.end(&session, &app.limits());
+    Ok(reply::empty(200))
+}
+
+fn find(app: &App, head: &Head<'_>) -> Result<Arc<Session>, Refusal> {
+    app.sessions.find(head.session.ok_or_else(missing_session)?, &app.limits())
+}
+
+fn events(app: &Arc<App>, session: Arc<Session>, mut reading: Reading) -> impl Stream<Item = Bytes> + Send + use<> {
+    let (sender, receiver) = mpsc::channel(1);
+    let (mut views, ending) = (app.registry.views(), app.ending.clone());
+    let mut seen = versions(&views.borrow_and_update().catalog);
+    tokio::spawn(async move {
+        // The head of an answer goes out with its first bytes.
+        let mut next = Some(keepalive::COMMENT);
+        let ended = session.ended();
+        loop {
+            if let Some(event) = next.take()
+                && sender.send(event).await.is_err()
+            {
+                return;
+            }
+            tokio::select! {
+                event = reading.next() => next = event,
+                changed = views.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let now = versions(&views.borrow_and_update().catalog);
+                    for (group, _) in Group::ALL.iter().zip(now.iter().zip(&seen)).filter(|(_, (a, b))| a != b) {
+                        // Of several streams only one tells.
+                        if reading.is_newest() && sender.send(list_changed(*group)).await.is_err() {
+                            return;
+                        }
+                    }
+                    seen = now;
+                }
+                () = ended.cancelled() => return,
+                () = ending.cancelled() => return,
+                () = sender.closed() => return,
+            }
+        }
+    });
+    keepalive::with_comments(receiver)
+}
+
+fn versions(catalog: &Catalog) -> [u64; 3] {
+    Group::ALL.map(|group| catalog.version(Era::Legacy, group))
+}
+
+fn list_changed(group: Group) -> Bytes {
+    sse::frame(&format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{}\"}}", group.notification())).into()
+}

@@ -1,0 +1,85 @@
+//! What only the filter may ask.
+
+use super::{App, reply};
+use crate::resolve;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use protocol::era::{Era, MODERN};
+use protocol::error::{Refusal, code};
+use protocol::http::{Accepts, header as names};
+use protocol::resolve::{Answer, Destination, Epoch, Outcome, Question};
+use std::sync::Arc;
+use subtle::ConstantTimeEq as _;
+
+/// Seconds for which the filter may keep a decision. A session in use is asked for this often, so it is not taken for idle.
+const TTL: u32 = 300;
+
+/// Lets in only who holds the key.
+pub(super) async fn check_key(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(names::KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    if !bool::from(given.ct_eq(app.key.as_bytes())) {
+        let refusal = Refusal::transport(403, code::TRANSPORT, "This port is for the gateway's own filter.");
+        return reply::refusal(&refusal, None, Accepts::BOTH);
+    }
+    next.run(request).await
+}
+
+/// `POST /resolve`.
+pub(super) async fn resolve(State(app): State<Arc<App>>, body: Bytes) -> Response {
+    let question: Question = match serde_json::from_slice(&body) {
+        Ok(question) => question,
+        Err(error) => {
+            tracing::error!(%error, "a question of the filter could not be read: do their versions match?");
+            let refusal = Refusal::transport(400, code::INVALID_REQUEST, "This is no question.");
+            return reply::refusal(&refusal, None, Accepts::BOTH);
+        }
+    };
+    // Read first: a decision made while things change is then outdated rather than kept.
+    let epoch = app.registry.epoch();
+    let outcome = decide(&app, &question).await.unwrap_or_else(Outcome::Refuse);
+    answer(&Answer { epoch, ttl: TTL, outcome })
+}
+
+/// `GET /epoch`.
+pub(super) async fn epoch(State(app): State<Arc<App>>) -> Response {
+    answer(&Epoch { epoch: app.registry.epoch() })
+}
+
+async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal> {
+    if question.era == Era::Modern {
+        let server = resolve::target(&app.registry, Era::Modern, &question.target).await?;
+        return Ok(Outcome::Route(Destination {
+            server: server.name().to_owned(),
+            session: None,
+            protocol_version: MODERN.to_owned(),
+            web_uris: app.registry.view().catalog.web_uris(server.name()),
+        }));
+    }
+    let id = question.session.as_deref().ok_or_else(missing_session)?;
+    let session = app.sessions.find(id, &app.limits())?;
+    let server = resolve::target(&app.registry, Era::Legacy, &question.target).await?;
+    let upstream = session.upstream(&server).await?;
+    Ok(Outcome::Route(Destination {
+        server: server.name().to_owned(),
+        session: upstream.session.id.clone(),
+        protocol_version: upstream.session.protocol_version.clone(),
+        web_uris: app.registry.view().catalog.web_uris(server.name()),
+    }))
+}
+
+/// 400: everything but `initialize` needs a session.
+pub(super) fn missing_session() -> Refusal {
+    let message = "Header Mcp-Session-Id is missing: send initialize first, then its answer's session id.";
+    Refusal::transport(400, code::TRANSPORT, message)
+}
+
+fn answer(body: &impl serde::Serialize) -> Response {
+    let mut response = reply::empty(200);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(HeaderName::from_static(names::RESOLVED), HeaderValue::from_static("1"));
+    *response.body_mut() = Body::from(serde_json::to_vec(body).unwrap_or_default());
+    response
+}

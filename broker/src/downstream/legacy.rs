@@ -1,0 +1,240 @@
+//! What legacy clients post.
+
+use super::endpoint::Posted;
+use super::internal::missing_session;
+use super::{App, batch, lists, notices, reply};
+use crate::bridge;
+use crate::catalog::Kind;
+use crate::resolve::{self, Owner};
+use crate::session::Session;
+use crate::session::id::ClientSaid;
+use crate::upstream::{UpstreamError, gateway_info};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use bytes::Bytes;
+use protocol::era::{Era, Revision};
+use protocol::error::{Refusal, code};
+use protocol::http::header;
+use protocol::json::quote;
+use protocol::jsonrpc::Id;
+use protocol::request::{Envelope, MessageKind, Text, cut};
+use protocol::route::{CallKind, Early, early, verify};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// What `logging/setLevel` takes.
+const LEVELS: &[&str] = &["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
+/// Answers what a legacy client posted.
+pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> {
+    if posted.envelope.batch {
+        let session = session(app, posted)?;
+        return batch::post(app, &session, posted).await;
+    }
+    let kind = verify(Era::Legacy, &posted.head, &posted.envelope)?;
+    let method = posted.envelope.method.as_deref().unwrap_or_default();
+    if kind == MessageKind::Request && method == "initialize" {
+        return initialize(app, posted);
+    }
+    let session = session(app, posted)?;
+    message(app, &session, posted, kind).await
+}
+
+/// Answers one message of a session.
+pub(super) async fn message(
+    app: &Arc<App>,
+    session: &Arc<Session>,
+    posted: &Posted<'_>,
+    kind: MessageKind,
+) -> Result<Response, Refusal> {
+    match (kind, &posted.envelope.id) {
+        (MessageKind::Request, Some(id)) => request(app, session, posted, id).await,
+        (MessageKind::Response, _) => {
+            if let Early::Answer { to, id } = early(&posted.envelope, true) {
+                notices::answer(session, &to, &id, &posted.body).await;
+            }
+            Ok(reply::accepted())
+        }
+        _ => {
+            notices::notification(session, &posted.envelope, &posted.body);
+            Ok(reply::accepted())
+        }
+    }
+}
+
+fn session(app: &App, posted: &Posted<'_>) -> Result<Arc<Session>, Refusal> {
+    let id = posted.head.session.ok_or_else(missing_session)?;
+    app.sessions.find(id, &app.limits())
+}
+
+async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id: &Id) -> Result<Response, Refusal> {
+    let envelope = &posted.envelope;
+    let accepts = posted.accepts;
+    let done = || Ok(reply::result(accepts, id, "{}"));
+    match envelope.method.as_deref().unwrap_or_default() {
+        "ping" => done(),
+        "logging/setLevel" => {
+            let level = envelope.level.as_deref().filter(|level| LEVELS.contains(level)).ok_or_else(|| {
+                let message = format!("params.level has to be one of {}.", LEVELS.join(", "));
+                Refusal::answer(Era::Legacy, code::INVALID_PARAMS, message)
+            })?;
+            session.set_level(level).await;
+            done()
+        }
+        method @ ("resources/subscribe" | "resources/unsubscribe") => {
+            subscribe(app, session, method, envelope.uri.as_ref()).await?;
+            done()
+        }
+        "completion/complete" => complete(app, session, posted, id).await,
+        method => {
+            if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.method() == method) {
+                let result = lists::legacy(app, session, kind, envelope.cursor.as_deref()).await?;
+                return Ok(reply::result(accepts, id, &result));
+            }
+            if let Early::Call(call) = early(envelope, true) {
+                let Owner { server, added } =
+                    resolve::owner(&app.registry, Era::Legacy, call.kind, &call.target.text).await?;
+                forget_lost(session, posted).await?;
+                let body = without(&posted.body, &call.target, &added);
+                let rules = resolve::rules(&app.registry, &server);
+                let request = bridge::Request { server, id: id.clone(), body, accepts, rules };
+                return bridge::legacy(session, request).await;
+            }
+            let message = format!("The gateway does not know the method {method}.");
+            Err(Refusal::answer(Era::Legacy, code::METHOD_NOT_FOUND, message))
+        }
+    }
+}
+
+/// Opens the upstream session anew that the filter found to be forgotten, unless that has happened meanwhile.
+async fn forget_lost(session: &Arc<Session>, posted: &Posted<'_>) -> Result<(), Refusal> {
+    let Some(lost) = posted.lost else { return Ok(()) };
+    if let Some(upstream) = session.open_upstream(lost.server).await
+        && upstream.session.id.as_deref() == Some(lost.session)
+    {
+        session.reopen(&upstream).await?;
+    }
+    Ok(())
+}
+
+/// `InitializeRequest.params`, as far as it is kept.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Initialize {
+    protocol_version: String,
+    #[serde(default)]
+    capabilities: Option<Box<RawValue>>,
+    #[serde(default)]
+    client_info: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct WithParams {
+    params: Initialize,
+}
+
+fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> {
+    let id = posted.id().ok_or_else(missing_session)?;
+    let WithParams { params } = serde_json::from_slice(&posted.body).map_err(|_| {
+        let message = "initialize needs params with protocolVersion (a string), capabilities and clientInfo.";
+        Refusal::answer(Era::Legacy, code::INVALID_PARAMS, message)
+    })?;
+    let revision = Revision::negotiate(&params.protocol_version);
+    let client = ClientSaid { capabilities: params.capabilities.unwrap_or_default(), info: params.client_info };
+    let (_, session) = app.sessions.create(revision, client, &app.limits());
+    let result = format!(
+        "{{\"protocolVersion\":\"{}\",\"capabilities\":{},\"serverInfo\":{}{}}}",
+        revision.as_str(),
+        CAPABILITIES,
+        gateway_info(),
+        instructions(app, Era::Legacy),
+    );
+    let mut response = reply::result(posted.accepts, id, &result);
+    if let Ok(value) = HeaderValue::from_str(&session) {
+        response.headers_mut().insert(HeaderName::from_static(header::SESSION_ID), value);
+    }
+    Ok(response)
+}
+
+/// What every client is told. It is settled for a session's life while servers come and go, so all of it is declared always:
+/// a list may be empty.
+pub(super) const CAPABILITIES: &str = concat!(
+    r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"#,
+    r#""resources":{"listChanged":true,"subscribe":true},"logging":{},"completions":{}}"#
+);
+
+/// What the servers say of themselves, each under its name: a member to add to a result, or nothing.
+pub(super) fn instructions(app: &App, era: Era) -> String {
+    let mut all = String::new();
+    for server in &app.registry.view().servers {
+        let Some(text) = server.spoken(era).and_then(|spoken| spoken.instructions.clone()) else { continue };
+        let prefix = match server.config().prefix.as_str() {
+            "" => String::new(),
+            prefix => format!(" (its tools and prompts are named with \"{prefix}\" in front)"),
+        };
+        all.push_str(&format!("## {}{prefix}\n\n{}\n\n", server.name(), text.trim()));
+    }
+    if all.is_empty() { all } else { format!(",\"instructions\":{}", quote(all.trim_end())) }
+}
+
+async fn subscribe(app: &App, session: &Arc<Session>, method: &str, uri: Option<&Text>) -> Result<(), Refusal> {
+    let invalid = |message: String| Refusal::answer(Era::Legacy, code::INVALID_PARAMS, message);
+    let uri = uri.ok_or_else(|| invalid("params.uri has to be there, a string of at most 8 KiB.".to_owned()))?;
+    let owner = resolve::owner(&app.registry, Era::Legacy, CallKind::Resource, &uri.text).await?;
+    let (own, server) = (owner.own_name(&uri.text), owner.server);
+    let upstream = session.upstream(&server).await?;
+    if !upstream.session.capabilities.resources.is_some_and(|resources| resources.subscribe) {
+        return Err(invalid(format!("Server {} offers no subscriptions to resources.", server.name())));
+    }
+    let mut sent = upstream.send_subscription(method, &own).await;
+    if matches!(sent, Err(UpstreamError::SessionLost)) {
+        sent = session.reopen(&upstream).await?.send_subscription(method, &own).await;
+    }
+    match sent {
+        Ok(()) if method == "resources/unsubscribe" => session.unsubscribe(server.name(), &own),
+        Ok(()) if session.subscribe(server.name(), &own) => {}
+        Ok(()) => return Err(invalid("There are too many subscriptions in this session: drop some.".to_owned())),
+        Err(UpstreamError::Rpc { code, message, .. }) => return Err(Refusal::answer(Era::Legacy, code, message)),
+        Err(error) => return Err(crate::session::failed(Era::Legacy, server.name(), &error)),
+    }
+    Ok(())
+}
+
+async fn complete(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id: &Id) -> Result<Response, Refusal> {
+    let (Owner { server, added }, target) = completed(app, Era::Legacy, &posted.envelope).await?;
+    let upstream = session.upstream(&server).await?;
+    // 2024-11-05 had no such capability.
+    if !upstream.session.capabilities.completions && upstream.session.protocol_version != Revision::V2024_11_05.as_str()
+    {
+        return Ok(reply::result(posted.accepts, id, &format!("{{{NO_COMPLETION}}}")));
+    }
+    let body = without(&posted.body, target, &added);
+    let rules = resolve::rules(&app.registry, &server);
+    let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
+    bridge::legacy(session, request).await
+}
+
+/// The members of the completion of a server that completes nothing.
+pub(super) const NO_COMPLETION: &str = r#""completion":{"values":[]}"#;
+
+/// Whose prompt or template is being completed.
+pub(super) async fn completed<'a>(app: &App, era: Era, envelope: &'a Envelope) -> Result<(Owner, &'a Text), Refusal> {
+    let (kind, target) = match (&envelope.ref_name, &envelope.ref_uri) {
+        (Some(name), None) => (CallKind::Prompt, name),
+        (None, Some(uri)) => (CallKind::Resource, uri),
+        _ => {
+            let message = "params.ref has to name a prompt (name) or a resource template (uri).";
+            return Err(Refusal::answer(era, code::INVALID_PARAMS, message));
+        }
+    };
+    Ok((resolve::owner(&app.registry, era, kind, &target.text).await?, target))
+}
+
+/// A message as its server is to see it: without what the gateway added to the name.
+pub(super) fn without(body: &Bytes, target: &Text, added: &std::ops::Range<usize>) -> Bytes {
+    if added.is_empty() {
+        return body.clone();
+    }
+    cut(target, added).and_then(|cut| cut.apply(body)).map_or_else(|| body.clone(), Bytes::from)
+}

@@ -1,0 +1,243 @@
+//! `subscriptions/listen`: the stream on which modern clients hear of changes.
+
+use super::endpoint::Posted;
+use super::{App, keepalive, reply};
+use crate::catalog::Group;
+use crate::resolve;
+use crate::upstream::{Envelope, EventStream, Leg, Server, View, gateway_info};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::{StreamExt as _, stream};
+use protocol::answer;
+use protocol::era::Era;
+use protocol::error::{Refusal, code};
+use protocol::json::quote;
+use protocol::jsonrpc::Id;
+use protocol::route::CallKind;
+use protocol::sse;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// Resources that one subscription may name.
+const MAX_RESOURCES: usize = 1000;
+
+/// How long servers have to acknowledge; who has not by then grants nothing.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+const UPDATED: &str = "notifications/resources/updated";
+
+/// `SubscriptionFilter`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Filter {
+    tools_list_changed: bool,
+    prompts_list_changed: bool,
+    resources_list_changed: bool,
+    resource_subscriptions: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    params: Params,
+}
+
+#[derive(Deserialize)]
+struct Params {
+    notifications: Filter,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(default)]
+    method: String,
+    #[serde(borrow, default)]
+    params: BTreeMap<String, &'a RawValue>,
+}
+
+/// What one server granted.
+struct Granted {
+    server: Arc<Server>,
+    /// Its own form of the URIs.
+    own: BTreeSet<String>,
+    events: EventStream,
+}
+
+/// Opens the stream: acknowledges what could be granted, then tells of changes until the client goes or the gateway ends.
+pub(super) async fn open(app: &Arc<App>, posted: &Posted<'_>, id: &Id) -> Result<Response, Refusal> {
+    let invalid = |message: String| Refusal::answer(Era::Modern, code::INVALID_PARAMS, message);
+    let Body { params: Params { notifications: filter } } = serde_json::from_slice(&posted.body)
+        .map_err(|_| invalid("params.notifications has to be a subscription filter.".to_owned()))?;
+    if filter.resource_subscriptions.len() > MAX_RESOURCES {
+        return Err(invalid(format!("resourceSubscriptions may name {MAX_RESOURCES} resources at most.")));
+    }
+    if !posted.accepts.sse {
+        let message = "subscriptions/listen is answered with a stream: Accept has to name text/event-stream.";
+        return Err(Refusal::transport(406, code::TRANSPORT, message));
+    }
+    let granted = subscribe(app, &filter).await;
+    let (sender, receiver) = mpsc::channel(16);
+    let first = acknowledgement(app, id, &filter, &granted);
+    tokio::spawn(pump(Arc::clone(app), id.clone(), filter, granted, first, sender));
+    Ok(reply::stream(keepalive::with_comments(receiver)))
+}
+
+/// Subscribes at the servers that have the resources; those that do not grant anything are left out.
+async fn subscribe(app: &App, filter: &Filter) -> Vec<Granted> {
+    let mut by_server: BTreeMap<String, (Arc<Server>, BTreeSet<String>)> = BTreeMap::new();
+    for uri in &filter.resource_subscriptions {
+        let Ok(owner) = resolve::owner(&app.registry, Era::Modern, CallKind::Resource, uri).await else { continue };
+        let own = owner.own_name(uri);
+        let server = owner.server;
+        let subscribes = server
+            .spoken(Era::Modern)
+            .is_some_and(|spoken| spoken.capabilities.resources.is_some_and(|resources| resources.subscribe));
+        if !subscribes {
+            continue;
+        }
+        by_server.entry(server.name().to_owned()).or_insert_with(|| (server, BTreeSet::new())).1.insert(own);
+    }
+    let asked = by_server.into_values().map(|(server, own)| async move {
+        match timeout(PATIENCE, granted_by(&server, &own)).await {
+            Ok(granted) => granted,
+            Err(_) => {
+                tracing::warn!(server = server.name(), "a subscription was not acknowledged in time");
+                None
+            }
+        }
+    });
+    futures::future::join_all(asked).await.into_iter().flatten().collect()
+}
+
+async fn granted_by(server: &Arc<Server>, own: &BTreeSet<String>) -> Option<Granted> {
+    let leg = Leg::Modern(Envelope::gateway());
+    let uris: Vec<_> = own.iter().map(|uri| quote(uri)).collect();
+    let filter = format!("{{\"resourceSubscriptions\":[{}]}}", uris.join(","));
+    let mut events = match server.client().subscribe(&leg, &filter).await {
+        Ok(events) => events,
+        Err(error) => {
+            tracing::warn!(server = server.name(), %error, "a subscription was refused");
+            return None;
+        }
+    };
+    while let Some(Ok(event)) = events.next().await {
+        let Ok(message) = serde_json::from_str::<Message<'_>>(&event.data) else { continue };
+        if message.method == ACKNOWLEDGED {
+            let filter: Filter = serde_json::from_str(message.params.get("notifications")?.get()).ok()?;
+            let own = own.iter().filter(|uri| filter.resource_subscriptions.contains(uri)).cloned().collect();
+            return Some(Granted { server: Arc::clone(server), own, events });
+        }
+    }
+    None
+}
+
+fn acknowledgement(app: &App, id: &Id, filter: &Filter, granted: &[Granted]) -> String {
+    let mut members = Vec::new();
+    for (name, wanted) in [
+        ("toolsListChanged", filter.tools_list_changed),
+        ("promptsListChanged", filter.prompts_list_changed),
+        ("resourcesListChanged", filter.resources_list_changed),
+    ] {
+        if wanted {
+            members.push(format!("\"{name}\":true"));
+        }
+    }
+    // As the client wrote them, in its order.
+    let view = app.registry.view();
+    let uris: Vec<_> = filter
+        .resource_subscriptions
+        .iter()
+        .filter(|uri| {
+            resolve::lookup(&view, Era::Modern, CallKind::Resource, uri).is_ok_and(|owner| {
+                let own = owner.own_name(uri);
+                granted.iter().any(|g| g.server.name() == owner.server.name() && g.own.contains(&own))
+            })
+        })
+        .map(|uri| quote(uri))
+        .collect();
+    if !uris.is_empty() {
+        members.push(format!("\"resourceSubscriptions\":[{}]", uris.join(",")));
+    }
+    notification(id, ACKNOWLEDGED, &format!(",\"notifications\":{{{}}}", members.join(",")))
+}
+
+fn notification(id: &Id, method: &str, params: &str) -> String {
+    let id = id.raw();
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"params\":{{\"_meta\":{{\"{SUBSCRIPTION}\":{id}}}{params}}}}}"
+    )
+}
+
+async fn pump(
+    app: Arc<App>,
+    id: Id,
+    filter: Filter,
+    granted: Vec<Granted>,
+    first: String,
+    client: mpsc::Sender<Bytes>,
+) {
+    let mut views = app.registry.views();
+    let versions = |view: &View| Group::ALL.map(|group| view.catalog.version(Era::Modern, group));
+    let mut seen = versions(&views.borrow_and_update());
+    let wanted = [filter.tools_list_changed, filter.prompts_list_changed, filter.resources_list_changed];
+    let updates = granted.into_iter().map(|granted| {
+        let server = granted.server;
+        granted
+            .events
+            .filter_map(move |event| std::future::ready(event.ok().map(|e| (Arc::clone(&server), e.data))))
+            .boxed()
+    });
+    let mut updates = stream::select_all(updates);
+    let mut out = vec![first];
+    loop {
+        for message in out.drain(..) {
+            if client.send(sse::frame(&message).into()).await.is_err() {
+                return;
+            }
+        }
+        tokio::select! {
+            Some((server, data)) = updates.next() => out.extend(updated(&app, &server, &id, &data)),
+            changed = views.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                let now = versions(&views.borrow_and_update());
+                for (at, group) in Group::ALL.into_iter().enumerate() {
+                    if now.get(at) != seen.get(at) && wanted.get(at) == Some(&true) {
+                        out.push(notification(&id, group.notification(), ""));
+                    }
+                }
+                seen = now;
+            }
+            () = app.ending.cancelled() => break,
+            () = client.closed() => return,
+        }
+    }
+    let (raw, info) = (id.raw(), gateway_info());
+    let meta = format!("{{\"{SUBSCRIPTION}\":{raw},\"io.modelcontextprotocol/serverInfo\":{info}}}");
+    let result = format!("{{\"resultType\":\"complete\",\"_meta\":{meta}}}");
+    let _ = client.send(sse::frame(&reply::response(&id, &result)).into()).await;
+}
+
+/// A server's update of a resource, tagged as the client's; anything else that it says is dropped.
+fn updated(app: &App, server: &Server, id: &Id, data: &str) -> Option<String> {
+    let edited = answer::edit(data.as_bytes(), &resolve::rules(&app.registry, server));
+    let mut message: Message<'_> = serde_json::from_slice(&edited).ok()?;
+    if message.method != UPDATED {
+        return None;
+    }
+    let mut meta: BTreeMap<String, &RawValue> =
+        message.params.get("_meta").and_then(|meta| serde_json::from_str(meta.get()).ok()).unwrap_or_default();
+    let raw_id: &RawValue = serde_json::from_str(id.raw()).ok()?;
+    meta.insert(SUBSCRIPTION.to_owned(), raw_id);
+    let meta = serde_json::value::to_raw_value(&meta).ok()?;
+    message.params.insert("_meta".to_owned(), &meta);
+    let params = serde_json::to_string(&message.params).ok()?;
+    Some(format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{UPDATED}\",\"params\":{params}}}"))
+}

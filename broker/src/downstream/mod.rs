@@ -1,0 +1,80 @@
+//! What clients and the filter talk to.
+//!
+//! * [`endpoint`]: `/mcp`, from the first header to the answer, for [`legacy`] and [`modern`] clients;
+//! * [`internal`]: what only the filter may ask;
+//! * [`operator`]: health, status, metrics.
+
+mod batch;
+mod endpoint;
+mod get;
+mod internal;
+pub(crate) mod keepalive;
+mod legacy;
+mod listen;
+mod lists;
+mod metrics;
+mod modern;
+mod notices;
+mod operator;
+pub(crate) mod reply;
+
+pub(crate) use metrics::Metrics;
+
+use crate::session::Store;
+use crate::upstream::Registry;
+use axum::Router;
+use axum::routing::{any, get};
+use protocol::config::{Gateway, Limits};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What every request needs.
+pub(crate) struct App {
+    pub(crate) gateway: watch::Receiver<Arc<Gateway>>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) sessions: Store,
+    pub(crate) metrics: Metrics,
+    /// Of the internal port.
+    pub(crate) key: String,
+    /// Cancelled when the broker ends.
+    pub(crate) ending: CancellationToken,
+}
+
+impl App {
+    pub(crate) fn gateway(&self) -> Arc<Gateway> {
+        Arc::clone(&self.gateway.borrow())
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.gateway.borrow().limits.clone()
+    }
+}
+
+/// The public port: a whole gateway on its own.
+pub(crate) fn public(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/mcp", any(endpoint::public))
+        .route("/healthz", get(operator::healthz))
+        .route("/readyz", get(operator::readyz))
+        .route("/status", get(operator::status))
+        .route("/metrics", get(operator::metrics))
+        .method_not_allowed_fallback(operator::method_not_allowed)
+        .fallback(operator::not_found)
+        .with_state(app)
+}
+
+/// The internal port: for the filter.
+pub(crate) fn internal(app: Arc<App>) -> Router {
+    use axum::middleware::from_fn_with_state;
+    use protocol::resolve::{EPOCH_PATH, PATH};
+    Router::new()
+        .route("/mcp", any(endpoint::internal))
+        .route(PATH, axum::routing::post(internal::resolve))
+        .route(EPOCH_PATH, get(internal::epoch))
+        .route_layer(from_fn_with_state(Arc::clone(&app), internal::check_key))
+        .route("/healthz", get(operator::healthz))
+        .method_not_allowed_fallback(operator::method_not_allowed)
+        .fallback(operator::not_found)
+        .with_state(app)
+}

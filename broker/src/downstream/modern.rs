@@ -1,0 +1,80 @@
+//! What modern clients post.
+
+use super::endpoint::Posted;
+use super::legacy::{CAPABILITIES, NO_COMPLETION, completed, instructions, without};
+use super::{App, listen, lists, reply};
+use crate::bridge;
+use crate::catalog::Kind;
+use crate::resolve::{self, Owner};
+use axum::response::Response;
+use protocol::era::{Era, SUPPORTED_MODERN};
+use protocol::error::{Refusal, code};
+use protocol::json::quote;
+use protocol::jsonrpc::Id;
+use protocol::request::{MessageKind, Text};
+use protocol::route::{Early, early, verify};
+use std::sync::Arc;
+
+/// Answers what a modern client posted.
+pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> {
+    let envelope = &posted.envelope;
+    if envelope.batch {
+        let message = "Only revision 2025-03-26 has batches: send each message on its own.";
+        return Err(Refusal::transport(400, code::INVALID_REQUEST, message));
+    }
+    let (MessageKind::Request, Some(id)) = (verify(Era::Modern, &posted.head, envelope)?, &envelope.id) else {
+        return Ok(reply::accepted());
+    };
+    let method = envelope.method.as_deref().unwrap_or_default();
+    match method {
+        "server/discover" => Ok(reply::result(posted.accepts, id, &discover(app))),
+        "subscriptions/listen" => listen::open(app, posted, id).await,
+        "completion/complete" => {
+            let (owner, target) = completed(app, Era::Modern, envelope).await?;
+            let completes = owner.server.spoken(Era::Modern).is_some_and(|s| s.capabilities.completions);
+            if !completes {
+                return Ok(reply::result(posted.accepts, id, &lists::complete(NO_COMPLETION)));
+            }
+            forward(app, posted, id, method, owner, target, false).await
+        }
+        _ => {
+            if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.method() == method) {
+                let result = lists::modern(app, kind, envelope.cursor.as_deref()).await?;
+                return Ok(reply::result(posted.accepts, id, &result));
+            }
+            if let Early::Call(call) = early(envelope, true) {
+                let owner = resolve::owner(&app.registry, Era::Modern, call.kind, &call.target.text).await?;
+                return forward(app, posted, id, method, owner, &call.target, true).await;
+            }
+            let message = format!("The gateway does not know the method {method}.");
+            Err(Refusal::answer(Era::Modern, code::METHOD_NOT_FOUND, message))
+        }
+    }
+}
+
+async fn forward(
+    app: &App,
+    posted: &Posted<'_>,
+    id: &Id,
+    method: &str,
+    owner: Owner,
+    target: &Text,
+    named: bool,
+) -> Result<Response, Refusal> {
+    let body = without(&posted.body, target, &owner.added);
+    let name = owner.own_name(&target.text);
+    let server = owner.server;
+    let rules = resolve::rules(&app.registry, &server);
+    let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
+    bridge::modern(request, method, named.then_some(name.as_str()), posted.headers).await
+}
+
+/// The result of `server/discover`. What it says changes with the servers, so nobody is to keep it for long.
+fn discover(app: &App) -> String {
+    let versions: Vec<_> = SUPPORTED_MODERN.iter().map(|version| quote(version)).collect();
+    lists::complete(&format!(
+        "\"supportedVersions\":[{}],\"capabilities\":{CAPABILITIES}{},\"ttlMs\":0,\"cacheScope\":\"private\"",
+        versions.join(","),
+        instructions(app, Era::Modern),
+    ))
+}

@@ -1,0 +1,57 @@
+//! Health, status and metrics.
+
+use super::{App, reply};
+use crate::status::{ServerStatus, State as ServerState};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use protocol::error::{Refusal, code};
+use protocol::http::Accepts;
+use std::sync::Arc;
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn healthz() -> Response {
+    text(200, "text/plain; charset=utf-8", "ok\n".to_owned())
+}
+
+/// `GET /readyz`: every server has been asked once, whatever it answered.
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    let connecting = |servers: &[ServerStatus]| servers.iter().any(|s| s.state == ServerState::Connecting);
+    if !connecting(&app.registry.status().borrow().servers) {
+        text(200, "text/plain; charset=utf-8", "ready\n".to_owned())
+    } else {
+        text(503, "text/plain; charset=utf-8", "some servers have not been asked yet\n".to_owned())
+    }
+}
+
+/// `GET /status`: [`crate::Status`] as JSON.
+pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
+    let status = app.registry.status().borrow().clone();
+    text(200, "application/json", serde_json::to_string(&status).unwrap_or_default())
+}
+
+/// `GET /metrics`: Prometheus' text format.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let text_format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    text(200, text_format, app.metrics.encode(&app))
+}
+
+/// Any other path.
+pub(super) async fn not_found() -> Response {
+    let refusal = Refusal::transport(404, code::TRANSPORT, "There is nothing here: the MCP endpoint is /mcp.");
+    reply::refusal(&refusal, None, Accepts::BOTH)
+}
+
+/// Any other method of a path.
+pub(super) async fn method_not_allowed() -> Response {
+    let refusal = Refusal::transport(405, code::TRANSPORT, "This path does not take this method.");
+    reply::refusal(&refusal, None, Accepts::BOTH)
+}
+
+fn text(status: u16, kind: &'static str, text: String) -> Response {
+    let mut response = reply::empty(status);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    *response.body_mut() = Body::from(text);
+    response
+}

@@ -1,0 +1,126 @@
+//! Which server has a name or a URI.
+
+use crate::catalog::Kind;
+use crate::status::State;
+use crate::upstream::{Registry, Server, View};
+use protocol::answer::Rules;
+use protocol::era::Era;
+use protocol::error::{Refusal, code};
+use protocol::json::quote;
+use protocol::naming::Table;
+use protocol::resolve::Target;
+use protocol::route::CallKind;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a call waits for a server of which nothing is known yet.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The server that has a target.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    /// The server.
+    pub(crate) server: Arc<Server>,
+    /// The bytes of the decoded name that the server does not know.
+    pub(crate) added: Range<usize>,
+}
+
+impl Owner {
+    /// A name of this server as it knows it.
+    pub(crate) fn own_name(&self, name: &str) -> String {
+        let mut own = name.to_owned();
+        own.replace_range(self.added.clone(), "");
+        own
+    }
+}
+
+/// The server that a client's name or URI belongs to, ready for clients of this era.
+pub(crate) async fn owner(registry: &Registry, era: Era, kind: CallKind, name: &str) -> Result<Owner, Refusal> {
+    let owner = lookup(&registry.view(), era, kind, name)?;
+    usable(era, &owner.server).await?;
+    Ok(owner)
+}
+
+/// The server that a client's name or URI belongs to, usable or not.
+pub(crate) fn lookup(view: &View, era: Era, kind: CallKind, name: &str) -> Result<Owner, Refusal> {
+    let table = Table::new(view.servers.iter().map(|server| server.config().prefix.as_str()));
+    let route = if kind == CallKind::Resource { table.by_uri(name) } else { table.by_name(name) };
+    let owner = match route {
+        Some(route) => view.servers.get(route.server).map(|s| Owner { server: Arc::clone(s), added: route.added }),
+        None => view
+            .catalog
+            .owner(era, list_of(kind), name)
+            .and_then(|server| view.get(&server))
+            .map(|server| Owner { server, added: 0..0 }),
+    };
+    owner.ok_or_else(|| unknown(era, kind, name))
+}
+
+/// The server of a question of the filter.
+pub(crate) async fn target(registry: &Registry, era: Era, target: &Target) -> Result<Arc<Server>, Refusal> {
+    let (kind, name) = match target {
+        Target::Server(name) => {
+            let server = registry
+                .get(name)
+                .ok_or_else(|| Refusal::upstream(era, format!("Server {name} is not configured.")))?;
+            usable(era, &server).await?;
+            return Ok(server);
+        }
+        Target::Tool(name) => (CallKind::Tool, name),
+        Target::Prompt(name) => (CallKind::Prompt, name),
+        Target::Resource(uri) => (CallKind::Resource, uri),
+    };
+    owner(registry, era, kind, name).await.map(|owner| owner.server)
+}
+
+/// How a server's messages become the client's.
+pub(crate) fn rules(registry: &Registry, server: &Server) -> Rules {
+    let config = server.config();
+    // Without a prefix no URI changes.
+    let web_uris = if config.prefix.is_empty() { Vec::new() } else { registry.view().catalog.web_uris(&config.name) };
+    Rules::new(&config.name, &config.prefix, &web_uris)
+}
+
+/// Whether a server can be used by clients of an era.
+async fn usable(era: Era, server: &Server) -> Result<(), Refusal> {
+    let unknown = || server.snapshot().eras().is_empty();
+    if unknown() {
+        // It has not answered since it was configured; it may be about to.
+        let _ = tokio::time::timeout(PATIENCE, server.refresh()).await;
+    }
+    if server.spoken(era).is_some() {
+        return Ok(());
+    }
+    let (name, snapshot) = (server.name(), server.snapshot());
+    let why = match (&snapshot.error, snapshot.state, era) {
+        (Some(error), State::Down, _) => format!("Server {name} is down: it {error}."),
+        _ if unknown() => format!("Server {name} has not answered yet: try again."),
+        (_, _, Era::Legacy) => {
+            format!("Server {name} speaks only MCP 2026-07-28, and this client older revisions only.")
+        }
+        (_, _, Era::Modern) => format!("Server {name} does not speak MCP 2026-07-28: connect with initialize."),
+    };
+    Err(Refusal::upstream(era, why))
+}
+
+fn list_of(kind: CallKind) -> Kind {
+    match kind {
+        CallKind::Tool => Kind::Tools,
+        CallKind::Prompt => Kind::Prompts,
+        CallKind::Resource => Kind::Resources,
+    }
+}
+
+/// The error for a name that nobody has (*Tools*, *Prompts*, *Resources*: Error Handling).
+fn unknown(era: Era, kind: CallKind, name: &str) -> Refusal {
+    match (kind, era) {
+        (CallKind::Tool, _) => Refusal::answer(era, code::INVALID_PARAMS, format!("Unknown tool: {name}")),
+        (CallKind::Prompt, _) => Refusal::answer(era, code::INVALID_PARAMS, format!("Unknown prompt: {name}")),
+        (CallKind::Resource, era) => {
+            let code = if era == Era::Legacy { code::RESOURCE_NOT_FOUND } else { code::INVALID_PARAMS };
+            Refusal::answer(era, code, format!("Resource not found: {name}"))
+                .with_data(format!("{{\"uri\":{}}}", quote(name)))
+        }
+    }
+}

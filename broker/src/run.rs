@@ -1,0 +1,94 @@
+//! The broker as a whole: its start and its end.
+
+use crate::downstream::{self, App, Metrics};
+use crate::session::id::Key;
+use crate::session::{Slot, Store};
+use crate::status::Status;
+use crate::upstream::Registry;
+use axum::Router;
+use protocol::config::Gateway;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How often sessions are looked through for unused ones.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// How long the end of all sessions with servers may take, and then that of the connections of clients.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What a broker needs beside the configuration.
+#[derive(Debug)]
+pub struct Options {
+    /// A whole gateway on its own: `/mcp`, `/healthz`, `/readyz`, `/status`, `/metrics`.
+    pub public: TcpListener,
+    /// For the filter: `/mcp`, `/resolve`, `/epoch`, `/healthz`.
+    pub internal: TcpListener,
+    /// Every request on the internal port but `/healthz` carries it in `x-mcp-gateway-key`.
+    pub key: String,
+}
+
+/// A running broker. Dropping it does not end it: see [`Broker::shutdown`].
+pub struct Broker {
+    app: Arc<App>,
+    tasks: TaskTracker,
+}
+
+/// Starts the broker. It follows `gateway` as it changes.
+///
+/// Must be called within a Tokio runtime.
+pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker {
+    let Options { public, internal, key } = options;
+    let registry = Arc::new(Registry::start(gateway.clone()));
+    let app = Arc::new(App {
+        sessions: Store::new(Key::from_environment(), Arc::clone(&registry)),
+        registry,
+        gateway,
+        metrics: Metrics::default(),
+        key,
+        ending: CancellationToken::new(),
+    });
+    let tasks = TaskTracker::new();
+    tasks.spawn(serve(public, downstream::public(Arc::clone(&app)), app.ending.clone()));
+    tasks.spawn(serve(internal, downstream::internal(Arc::clone(&app)), app.ending.clone()));
+    tasks.spawn(sweep(Arc::clone(&app)));
+    Broker { app, tasks }
+}
+
+impl Broker {
+    /// How the servers are, from now on.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.app.registry.status()
+    }
+
+    /// Ends streams, sessions with servers, and the listeners.
+    pub async fn shutdown(self) {
+        self.app.ending.cancel();
+        let sessions = self.app.sessions.all();
+        let endings = sessions.iter().flat_map(|session| session.close()).map(Slot::ending);
+        let _ = timeout(GRACE, futures::future::join_all(endings)).await;
+        self.app.registry.shutdown().await;
+        self.tasks.close();
+        if timeout(GRACE, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some connections of clients were still open at the end");
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router, ending: CancellationToken) {
+    let served = axum::serve(listener, router).with_graceful_shutdown(ending.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "a port is no longer served");
+    }
+}
+
+async fn sweep(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    while app.ending.run_until_cancelled(ticks.tick()).await.is_some() {
+        app.sessions.sweep(&app.limits());
+    }
+}

@@ -1,0 +1,64 @@
+//! What a server is told of a client's capabilities.
+
+use super::id::ClientSaid;
+use crate::upstream::gateway_info;
+use protocol::era::Revision;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+type Object = BTreeMap<String, Box<RawValue>>;
+
+/// The `params` of `initialize` towards a server.
+///
+/// Left out of the client's capabilities are its own `tasks`, since servers would see each other's, and with several servers
+/// `sampling.context`, since its `thisServer` would mean all of them.
+pub(super) fn initialize_params(revision: Revision, client: &ClientSaid, several_servers: bool) -> Box<RawValue> {
+    let capabilities = project(&client.capabilities, several_servers);
+    let own = gateway_info().to_string();
+    let info = client.info.as_ref().map_or(own.as_str(), |info| info.get());
+    let version = revision.as_str();
+    let text = format!("{{\"protocolVersion\":\"{version}\",\"capabilities\":{capabilities},\"clientInfo\":{info}}}");
+    RawValue::from_string(text).unwrap_or_default()
+}
+
+fn project(raw: &RawValue, several_servers: bool) -> String {
+    let Ok(mut capabilities) = serde_json::from_str::<Object>(raw.get()) else { return "{}".to_owned() };
+    capabilities.remove("tasks");
+    if several_servers
+        && let Some(sampling) = capabilities.get_mut("sampling")
+        && let Ok(mut parts) = serde_json::from_str::<Object>(sampling.get())
+        && parts.remove("context").is_some()
+        && let Ok(rest) = serde_json::value::to_raw_value(&parts)
+    {
+        *sampling = rest;
+    }
+    serde_json::to_string(&capabilities).unwrap_or_else(|_| "{}".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn what_would_mean_another_server_is_left_out() {
+        let all = raw(r#"{"tasks":{},"sampling":{"context":{},"tools":{}},"roots":{"listChanged":true},"x":1.0}"#);
+        assert_eq!(project(&all, true), r#"{"roots":{"listChanged":true},"sampling":{"tools":{}},"x":1.0}"#);
+        assert_eq!(
+            project(&all, false),
+            r#"{"roots":{"listChanged":true},"sampling":{"context":{},"tools":{}},"x":1.0}"#
+        );
+        assert_eq!(project(&raw("5"), true), "{}");
+    }
+
+    #[test]
+    fn a_client_without_a_name_goes_as_the_gateway() {
+        let client = ClientSaid { capabilities: raw("{}"), info: None };
+        let params = initialize_params(Revision::V2025_06_18, &client, true);
+        assert!(params.get().starts_with(r#"{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"#));
+        assert!(params.get().contains("mcp-gateway"));
+    }
+}

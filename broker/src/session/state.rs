@@ -1,0 +1,267 @@
+//! One client's session.
+
+use super::id::{ClientSaid, Handle};
+use super::streams::Streams;
+use super::upstream::{self, Slot, Upstream};
+use crate::upstream::{Registry, Server};
+use bytes::Bytes;
+use protocol::config::OnSessionLoss;
+use protocol::era::Revision;
+use protocol::error::Refusal;
+use protocol::json::quote;
+use protocol::jsonrpc::Id;
+use protocol::naming::UriKey;
+use protocol::sse;
+use serde_json::value::RawValue;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Resources that a session may be subscribed to at once.
+const MAX_SUBSCRIPTIONS: usize = 1000;
+
+/// What a legacy client's session holds.
+pub struct Session {
+    /// Which one it is.
+    pub handle: Handle,
+    /// The revision that was negotiated.
+    pub revision: Revision,
+    /// When its id expires, in seconds since 1970.
+    pub expires: u64,
+    /// Its GET streams.
+    pub streams: Arc<Streams>,
+    pub(super) registry: Arc<Registry>,
+    client: ClientSaid,
+    begun: Instant,
+    /// Milliseconds from `begun` to the last use.
+    used: AtomicU64,
+    ended: CancellationToken,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    upstreams: HashMap<String, Slot>,
+    opened: u64,
+    level: Option<String>,
+    /// By server, the server's own form of the URIs.
+    subscriptions: HashMap<String, BTreeSet<String>>,
+    in_flight: HashSet<Id>,
+}
+
+/// A request of a session that has not been answered yet.
+pub struct InFlight {
+    session: Arc<Session>,
+    id: Id,
+}
+
+impl Session {
+    pub(super) fn new(
+        handle: Handle,
+        revision: Revision,
+        expires: u64,
+        client: ClientSaid,
+        registry: Arc<Registry>,
+    ) -> Self {
+        Self {
+            handle,
+            revision,
+            expires,
+            streams: Arc::default(),
+            registry,
+            client,
+            begun: Instant::now(),
+            used: AtomicU64::new(0),
+            ended: CancellationToken::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Notes that the client used the session.
+    pub fn touch(&self) {
+        self.used.store(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// For how long the client has not used the session. An open GET stream and an unanswered request are uses.
+    pub fn unused_for(&self) -> Duration {
+        if self.streams.any() || !self.lock().in_flight.is_empty() {
+            return Duration::ZERO;
+        }
+        self.begun.elapsed().saturating_sub(Duration::from_millis(self.used.load(Ordering::Relaxed)))
+    }
+
+    /// Resolves when the session has ended.
+    pub fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// The `params` of `initialize` towards a server.
+    pub(super) fn initialize_params(&self) -> Box<RawValue> {
+        let several_servers = self.registry.view().servers.len() > 1;
+        super::projection::initialize_params(self.revision, &self.client, several_servers)
+    }
+
+    /// Begins a request. `None` if one with this id has not been answered yet.
+    pub fn begin(self: &Arc<Self>, id: &Id) -> Option<InFlight> {
+        self.lock().in_flight.insert(id.clone()).then(|| InFlight { session: Arc::clone(self), id: id.clone() })
+    }
+
+    /// The session with a server. The first caller opens it; those who come meanwhile wait for the same.
+    pub async fn upstream(self: &Arc<Self>, server: &Arc<Server>) -> Result<Arc<Upstream>, Refusal> {
+        let (opening, number) = {
+            let mut state = self.lock();
+            if self.ended.is_cancelled() {
+                return Err(Refusal::unknown_session());
+            }
+            if state.upstreams.get(server.name()).is_none_or(|slot| !Arc::ptr_eq(&slot.server, server)) {
+                state.opened += 1;
+                let slot = upstream::open(self, server, state.opened);
+                if let Some(outdated) = state.upstreams.insert(server.name().to_owned(), slot) {
+                    outdated.end();
+                }
+            }
+            match state.upstreams.get(server.name()) {
+                Some(slot) => (slot.opening.clone(), slot.number),
+                None => return Err(Refusal::unknown_session()),
+            }
+        };
+        let opened = opening.await;
+        if opened.is_err() {
+            self.forget(server.name(), number);
+        }
+        opened
+    }
+
+    /// The session with a server after `lost` turned out to be unknown there: a new one, or the end of this session, as the
+    /// server's `onSessionLoss` says.
+    pub async fn reopen(self: &Arc<Self>, lost: &Upstream) -> Result<Arc<Upstream>, Refusal> {
+        let server = &lost.server;
+        if server.config().on_session_loss == OnSessionLoss::End {
+            tracing::info!(server = server.name(), "a session was forgotten by its server, which ends the client's");
+            self.end();
+            return Err(Refusal::unknown_session());
+        }
+        let first = self.forget(server.name(), lost.number);
+        lost.ended.cancel();
+        let upstream = self.upstream(server).await?;
+        if first {
+            tracing::info!(server = server.name(), "a session was forgotten by its server; a new one is open");
+            // Not waited for: the client may read its GET stream late, and a call is waiting here.
+            tokio::spawn(Arc::clone(self).tell_of_changes(Arc::clone(server)));
+        }
+        Ok(upstream)
+    }
+
+    /// The sessions with servers that are open or being opened.
+    pub async fn upstreams(&self) -> Vec<Arc<Upstream>> {
+        let openings: Vec<_> = self.lock().upstreams.values().map(|slot| slot.opening.clone()).collect();
+        futures::future::join_all(openings).await.into_iter().flatten().collect()
+    }
+
+    /// The sessions with servers that are open now.
+    pub fn open_upstreams(&self) -> Vec<Arc<Upstream>> {
+        self.lock().upstreams.values().filter_map(|slot| slot.opening.peek()?.clone().ok()).collect()
+    }
+
+    /// The open session with one server, if there is one.
+    pub async fn open_upstream(&self, server: &str) -> Option<Arc<Upstream>> {
+        let opening = self.lock().upstreams.get(server)?.opening.clone();
+        opening.await.ok()
+    }
+
+    /// The log level that the client asked for.
+    pub fn level(&self) -> Option<String> {
+        self.lock().level.clone()
+    }
+
+    /// Keeps the log level, and sends it to every server that logs.
+    pub async fn set_level(&self, level: &str) {
+        self.lock().level = Some(level.to_owned());
+        let upstreams = self.upstreams().await;
+        futures::future::join_all(upstreams.iter().map(|u| u.send_level(level))).await;
+    }
+
+    /// Keeps a subscription. `false` if there are too many.
+    pub fn subscribe(&self, server: &str, uri: &str) -> bool {
+        let mut state = self.lock();
+        let all: usize = state.subscriptions.values().map(BTreeSet::len).sum();
+        all < MAX_SUBSCRIPTIONS && {
+            state.subscriptions.entry(server.to_owned()).or_default().insert(uri.to_owned());
+            true
+        }
+    }
+
+    /// Drops a subscription.
+    pub fn unsubscribe(&self, server: &str, uri: &str) {
+        if let Some(uris) = self.lock().subscriptions.get_mut(server) {
+            uris.remove(uri);
+        }
+    }
+
+    /// The subscriptions with one server, in the server's own form.
+    pub fn subscriptions(&self, server: &str) -> Vec<String> {
+        self.lock().subscriptions.get(server).into_iter().flatten().cloned().collect()
+    }
+
+    /// Ends the session: streams close, and every server is told in the background.
+    pub(super) fn end(&self) {
+        let slots = {
+            let mut state = self.lock();
+            self.ended.cancel();
+            std::mem::take(&mut state.upstreams)
+        };
+        for slot in slots.into_values() {
+            slot.end();
+        }
+    }
+
+    /// Takes the sessions with servers away, to end them one by one.
+    pub(crate) fn close(&self) -> Vec<Slot> {
+        let mut state = self.lock();
+        self.ended.cancel();
+        std::mem::take(&mut state.upstreams).into_values().collect()
+    }
+
+    /// Forgets the upstream session with this number; whether it was the current one.
+    fn forget(&self, server: &str, number: u64) -> bool {
+        let mut state = self.lock();
+        let current = state.upstreams.get(server).is_some_and(|slot| slot.number == number);
+        if current {
+            state.upstreams.remove(server);
+        }
+        current
+    }
+
+    /// What a client may have missed while a server had forgotten the session.
+    async fn tell_of_changes(self: Arc<Self>, server: Arc<Server>) {
+        for list in ["tools", "prompts", "resources"] {
+            self.notify(&format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/{list}/list_changed\"}}")).await;
+        }
+        let key = UriKey::of(&server.config().prefix);
+        for uri in self.subscriptions(server.name()) {
+            let uri = quote(&key.as_ref().map_or_else(|| uri.clone(), |key| key.encode(&uri)));
+            let message = format!(
+                "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{{\"uri\":{uri}}}}}"
+            );
+            self.notify(&message).await;
+        }
+    }
+
+    /// Sends a message on the client's GET stream. `false` if none is open.
+    pub async fn notify(&self, message: &str) -> bool {
+        self.streams.send(Bytes::from(sse::frame(message))).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.session.lock().in_flight.remove(&self.id);
+        self.session.touch();
+    }
+}

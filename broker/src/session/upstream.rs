@@ -1,0 +1,161 @@
+//! One session of a client with one server.
+
+use super::state::Session;
+use crate::catalog::{Kind, List};
+use crate::upstream::{Leg, LegacySession, Server, UpstreamError, fetch_list};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use protocol::era::Era;
+use protocol::error::Refusal;
+use protocol::json::quote;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio_util::sync::CancellationToken;
+
+/// A session with a server, open or being opened.
+pub(crate) struct Slot {
+    /// The server as it was when the session was opened: a changed one needs another.
+    pub(super) server: Arc<Server>,
+    /// Tells it from those before it.
+    pub(super) number: u64,
+    /// What everybody who needs it waits for.
+    pub(super) opening: Shared<BoxFuture<'static, Result<Arc<Upstream>, Refusal>>>,
+}
+
+/// An open session with a server.
+pub struct Upstream {
+    /// The server.
+    pub server: Arc<Server>,
+    /// What `initialize` settled.
+    pub session: LegacySession,
+    /// The same, to send requests with.
+    pub leg: Leg,
+    /// Tells it from those that the client had with this server before.
+    pub(super) number: u64,
+    /// Cancelled when nothing is to be read from it any more.
+    pub(super) ended: CancellationToken,
+    /// Whether its GET stream is being read.
+    pub(super) listening: tokio::sync::Mutex<bool>,
+    lists: Mutex<Lists>,
+}
+
+/// The lists that this session said to have changed: the client's are its own from then on.
+#[derive(Default)]
+struct Lists {
+    own: HashSet<Kind>,
+    known: HashMap<Kind, Arc<List>>,
+}
+
+/// Begins to open a session with `server`. It goes on if those who wait for it go away.
+pub(super) fn open(session: &Arc<Session>, server: &Arc<Server>, number: u64) -> Slot {
+    let name = server.name().to_owned();
+    let task = tokio::spawn(opening(Arc::clone(session), Arc::clone(server), number));
+    let opening = async move {
+        task.await.unwrap_or_else(|_| {
+            Err(Refusal::upstream(Era::Legacy, format!("Opening a session with server {name} failed.")))
+        })
+    };
+    Slot { server: Arc::clone(server), number, opening: opening.boxed().shared() }
+}
+
+async fn opening(session: Arc<Session>, server: Arc<Server>, number: u64) -> Result<Arc<Upstream>, Refusal> {
+    let params = session.initialize_params();
+    let settled = server.client().open_session(&params).await.map_err(|e| failed(Era::Legacy, server.name(), &e))?;
+    let upstream = Arc::new(Upstream {
+        leg: Leg::Legacy(settled.clone()),
+        session: settled,
+        number,
+        ended: session.ended().child_token(),
+        listening: tokio::sync::Mutex::new(false),
+        lists: Mutex::default(),
+        server,
+    });
+    if session.ended().is_cancelled() {
+        upstream.end().await;
+        return Err(Refusal::unknown_session());
+    }
+    if let Some(level) = session.level() {
+        upstream.send_level(&level).await;
+    }
+    for uri in session.subscriptions(upstream.server.name()) {
+        if let Err(error) = upstream.send_subscription("resources/subscribe", &uri).await {
+            tracing::warn!(server = upstream.server.name(), %error, "a subscription could not be repeated");
+        }
+    }
+    upstream.listen(&session).await;
+    Ok(upstream)
+}
+
+impl Slot {
+    /// Ends the session in the background, if it is open.
+    pub(super) fn end(self) {
+        tokio::spawn(self.ending());
+    }
+
+    /// Ends the session, if it is open.
+    pub(crate) async fn ending(self) {
+        if let Ok(upstream) = self.opening.await {
+            upstream.end().await;
+        }
+    }
+}
+
+impl Upstream {
+    /// Sends the log level, if the server logs.
+    pub(super) async fn send_level(&self, level: &str) {
+        if !self.session.capabilities.logging {
+            return;
+        }
+        let params = format!("{{\"level\":{}}}", quote(level));
+        if let Err(error) = self.server.client().request(&self.leg, "logging/setLevel", Some(&params)).await {
+            tracing::warn!(server = self.server.name(), %error, "the log level could not be set");
+        }
+    }
+
+    /// Sends `resources/subscribe` or `resources/unsubscribe` for one of the server's own URIs.
+    pub async fn send_subscription(&self, method: &str, uri: &str) -> Result<(), UpstreamError> {
+        let params = format!("{{\"uri\":{}}}", quote(uri));
+        self.server.client().request(&self.leg, method, Some(&params)).await.map(|_| ())
+    }
+
+    /// Notes that the server said in this session that its lists changed.
+    pub fn lists_changed(&self) {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.own.extend(Kind::ALL);
+        lists.known.clear();
+    }
+
+    /// What this session lists, if it differs from what the server lists for everybody.
+    pub async fn own_list(&self, kind: Kind) -> Option<Arc<List>> {
+        {
+            let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+            if !lists.own.contains(&kind) {
+                return None;
+            }
+            if let Some(known) = lists.known.get(&kind) {
+                return Some(Arc::clone(known));
+            }
+        }
+        match fetch_list(self.server.client(), &self.leg, kind, self.server.list_rules()).await {
+            Ok(list) => {
+                let list = Arc::new(list);
+                self.lists.lock().unwrap_or_else(PoisonError::into_inner).known.insert(kind, Arc::clone(&list));
+                Some(list)
+            }
+            Err(error) => {
+                tracing::warn!(server = self.server.name(), %error, "a session's own list could not be read");
+                None
+            }
+        }
+    }
+
+    async fn end(&self) {
+        self.ended.cancel();
+        self.server.client().end_session(&self.session).await;
+    }
+}
+
+/// What a client is told about a server that failed.
+pub(crate) fn failed(era: Era, server: &str, error: &UpstreamError) -> Refusal {
+    Refusal::upstream(era, format!("Server {server}: {error}."))
+}
