@@ -1,0 +1,9 @@
+//! The broker's side towards servers, against small servers in this process.
+
+extern crate mcp_gateway_broker as broker;
+
+mod client;
+mod failures;
+mod fake;
+mod registry;
+mod support;
