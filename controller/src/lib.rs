@@ -3,4 +3,5 @@
 //! [`source`] reads and checks a declaration, [`render`] turns it into Envoy's configuration, [`sink`] writes that where
 //! a running Envoy takes it up.
 
+pub mod render;
 pub mod source;

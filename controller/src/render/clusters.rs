@@ -1,0 +1,131 @@
+//! The clusters: `envoy.config.cluster.v3.Cluster`, one a server, and the broker's.
+//!
+//! A server's cluster has a fingerprint of its content in its name. When a server's address changes, the filter's table
+//! and the cluster change together: the table names the new cluster, calls on the old one end in peace. Statistics keep
+//! the plain name.
+
+use super::bootstrap::socket_address;
+use super::{BROKER_CLUSTER, Layout, version};
+use protocol::config::{Gateway, Server};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+use url::{Host, Url};
+
+const TYPE: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
+/// Envoy's default of 1,024 connections and requests breaks under a storm of first calls; memory is bounded elsewhere.
+const MANY: u32 = 100_000;
+/// How much of a body waits in one connection to a server.
+const BUFFER_BYTES: u32 = 256 << 10;
+/// Servers of several SDKs close an idle connection after 5 s. One that is used in that moment fails, so ours goes first.
+const IDLE: &str = "4s";
+const CONNECT: &str = "5s";
+
+/// The clusters of all servers, in their order. A server whose URL is none is left out.
+pub(super) fn clusters(gateway: &Gateway, layout: &Layout) -> Vec<Value> {
+    gateway.servers.iter().filter_map(|s| server(s, layout)).collect()
+}
+
+/// The name of a server's cluster.
+pub(super) fn name(server: &Server, layout: &Layout) -> Option<String> {
+    let cluster = self::server(server, layout)?;
+    cluster["name"].as_str().map(str::to_owned)
+}
+
+/// The broker's internal port.
+pub(super) fn broker(address: SocketAddr) -> Value {
+    json!({
+        "name": BROKER_CLUSTER,
+        "type": "STATIC",
+        "connect_timeout": CONNECT,
+        "circuit_breakers": breakers(),
+        "load_assignment": endpoint(BROKER_CLUSTER, &socket_address(address)),
+    })
+}
+
+fn server(server: &Server, layout: &Layout) -> Option<Value> {
+    let url = Url::parse(&server.url).ok()?;
+    let (host, port) = (url.host()?, url.port_or_known_default()?);
+    let stat_name = format!("mcp-server-{}", server.name);
+    let mut cluster = json!({
+        "@type": TYPE,
+        "alt_stat_name": stat_name,
+        "connect_timeout": CONNECT,
+        "circuit_breakers": breakers(),
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+        // A host name that does not resolve must not hold up the rest.
+        "wait_for_warm_on_init": false,
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "common_http_protocol_options": { "idle_timeout": IDLE },
+                "explicit_http_config": { "http_protocol_options": {} },
+            },
+        },
+    });
+    let address = match host {
+        Host::Ipv4(ip) => ip.to_string(),
+        Host::Ipv6(ip) => ip.to_string(),
+        Host::Domain(name) => name.to_owned(),
+    };
+    if matches!(host, Host::Domain(_)) {
+        // All addresses in one endpoint: connections are tried over both families (RFC 8305).
+        cluster["cluster_type"] = json!({
+            "name": "envoy.clusters.dns",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster",
+                "dns_lookup_family": "ALL",
+                "all_addresses_in_single_endpoint": true,
+            },
+        });
+    } else {
+        cluster["type"] = json!("STATIC");
+    }
+    if url.scheme() == "https" {
+        let ca = server.ca_file.as_deref().map_or(layout.system_ca.as_path(), Path::new);
+        cluster["transport_socket"] = tls(&host, &address, ca);
+    }
+    let place = json!({ "socket_address": { "address": address, "port_value": port } });
+    cluster["load_assignment"] = endpoint(&stat_name, &place);
+    let name = format!("{stat_name}-{}", version::of(&[cluster.clone()]));
+    cluster["load_assignment"]["cluster_name"] = json!(name);
+    cluster["name"] = json!(name);
+    Some(cluster)
+}
+
+fn endpoint(cluster: &str, address: &Value) -> Value {
+    json!({
+        "cluster_name": cluster,
+        "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address } }] }],
+    })
+}
+
+fn breakers() -> Value {
+    json!({
+        "thresholds": [{
+            "max_connections": MANY,
+            "max_pending_requests": MANY,
+            "max_requests": MANY,
+            "max_retries": 1,
+        }],
+    })
+}
+
+/// TLS whose certificate has to be issued for the host, by an authority of `ca`.
+fn tls(host: &Host<&str>, address: &str, ca: &Path) -> Value {
+    let kind = if matches!(host, Host::Domain(_)) { "DNS" } else { "IP_ADDRESS" };
+    let mut tls = json!({
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "common_tls_context": {
+            "validation_context": {
+                "trusted_ca": { "filename": ca },
+                "match_typed_subject_alt_names": [{ "san_type": kind, "matcher": { "exact": address } }],
+            },
+            "alpn_protocols": ["http/1.1"],
+        },
+    });
+    if matches!(host, Host::Domain(_)) {
+        tls["sni"] = json!(address);
+    }
+    json!({ "name": "envoy.transport_sockets.tls", "typed_config": tls })
+}
