@@ -26,7 +26,7 @@ warnings.filterwarnings("ignore", category=MCPDeprecationWarning)
 
 
 def plain(value: BaseModel) -> dict[str, Any]:
-    """The value as it is on the wire."""
+    """The value under the names that it has on the wire."""
     return value.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -70,7 +70,8 @@ class Run:
     async def on_elicit(self, _context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
         asked = plain(params)
         self.seen["elicited"].append(asked)
-        answer = self.plan.get("elicit") or {"action": "accept", "content": fill(asked["requestedSchema"])}
+        content = fill(asked["requestedSchema"]) if "requestedSchema" in asked else None
+        answer = self.plan.get("elicit") or {"action": "accept", "content": content}
         return types.ElicitResult(**answer)
 
     async def on_response(self, response: httpx2.Response) -> None:
