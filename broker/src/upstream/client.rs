@@ -58,11 +58,14 @@ impl Client {
             .connect_timeout(timeout)
             .pool_idle_timeout(POOL_IDLE)
             .tcp_nodelay(true);
-        if let Some(path) = &server.ca_file {
-            builder = builder.tls_certs_only(authorities(path)?);
+        let url = reqwest::Url::parse(&server.url).map_err(|_| ClientError::Url)?;
+        match &server.ca_file {
+            Some(path) => builder = builder.tls_certs_only(authorities(path)?),
+            // A system without CA certificates can still have http servers.
+            None if url.scheme() == "http" => builder = builder.tls_certs_only([]),
+            None => {}
         }
         let http = builder.build().map_err(|_| ClientError::Tls)?;
-        let url = reqwest::Url::parse(&server.url).map_err(|_| ClientError::Url)?;
         let headers = own_headers(server)?;
         Ok(Self { inner: Arc::new(Inner { http, url, headers, timeout, timeout_ms: server.timeout_ms }) })
     }
@@ -172,7 +175,11 @@ impl Client {
         let reply = self.send(Method::GET, Some(leg), None, &HeaderMap::new()).await?;
         match (leg, reply.status, reply.media) {
             (_, 200..300, Some(Media::Sse)) => Ok(Some(reply.body.events(ANSWER_LIMIT))),
-            (Leg::Legacy(session), status, _) if session.lost(status) => Err(UpstreamError::SessionLost),
+            // A server that does not know GET at all may say the same as one that forgot the session.
+            (Leg::Legacy(session), status, _) if session.lost(status) => match self.request(leg, "ping", None).await {
+                Ok(_) | Err(UpstreamError::Rpc { .. }) => Ok(None),
+                Err(error) => Err(error),
+            },
             (_, 500.., _) => Err(UpstreamError::Status(reply.status)),
             _ => Ok(None),
         }

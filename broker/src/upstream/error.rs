@@ -40,7 +40,7 @@ pub enum UpstreamError {
     #[error("closed the connection before its answer was complete")]
     Closed,
     /// An HTTP error that is no JSON-RPC answer.
-    #[error("answered with HTTP status {0}")]
+    #[error("answered with HTTP status {status}{hint}", status = .0, hint = status_hint(*.0))]
     Status(u16),
     /// Neither JSON nor an event stream.
     #[error("answered with a media type that is not MCP's")]
@@ -88,6 +88,15 @@ impl UpstreamError {
             None => Self::Media,
             Some(_) => Self::Malformed("no JSON-RPC answer"),
         }
+    }
+}
+
+fn status_hint(status: u16) -> &'static str {
+    match status {
+        300..=399 => ", a redirect, which is not followed; set url to the address that it leads to",
+        401 | 403 => "; set the credentials that it wants in headers",
+        404 | 405 => "; check the path of its url",
+        _ => "",
     }
 }
 

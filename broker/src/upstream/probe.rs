@@ -80,7 +80,7 @@ fn is_no_verdict(error: &UpstreamError) -> bool {
 
 fn describe(errors: &[(&str, UpstreamError)]) -> String {
     match errors {
-        [(_, first), (_, second)] if first == second && is_no_verdict(first) => first.to_string(),
+        [(_, first), (_, second)] if first == second => first.to_string(),
         _ => errors.iter().map(|(method, error)| format!("{error} (to {method})")).collect::<Vec<_>>().join("; "),
     }
 }

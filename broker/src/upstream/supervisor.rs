@@ -55,7 +55,6 @@ impl Supervisor {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(server = self.config.name, error, "server is down");
                     self.publish_down(error);
                 }
             }
@@ -83,6 +82,9 @@ impl Supervisor {
     }
 
     fn publish(&self, connection: &Connection) {
+        if self.snapshot.borrow().state != State::Ready {
+            tracing::info!(server = self.config.name, "server is ready");
+        }
         self.send(Snapshot {
             state: State::Ready,
             error: connection.error(),
@@ -94,6 +96,11 @@ impl Supervisor {
     /// What was known stays known: it tells where calls would go.
     fn publish_down(&self, error: String) {
         let last = self.snapshot.borrow().clone();
+        if last.error.as_ref() == Some(&error) {
+            tracing::debug!(server = self.config.name, error, "server is still down");
+        } else {
+            tracing::warn!(server = self.config.name, error, "server is down");
+        }
         self.send(Snapshot { state: State::Down, error: Some(error), ..Snapshot::clone(&last) });
     }
 

@@ -46,6 +46,21 @@ async fn a_server_without_sessions_is_normal() {
 }
 
 #[tokio::test]
+async fn a_server_that_does_not_know_get_has_not_forgotten_the_session() {
+    for status in [404, 400, 405] {
+        let a = legacy().get_is(status).start();
+        let client = Client::new(&a.config("a", "")).unwrap();
+        let session = client.open_session(&params()).await.unwrap();
+        session.mark_worked();
+        let leg = Leg::Legacy(session);
+        assert!(client.listen(&leg).await.unwrap().is_none());
+        a.forget_sessions();
+        let after = client.listen(&leg).await;
+        assert!(matches!((status, after), (405, Ok(None)) | (_, Err(UpstreamError::SessionLost))));
+    }
+}
+
+#[tokio::test]
 async fn a_refused_session_leaves_nothing_behind() {
     let a = modern().start();
     let client = Client::new(&a.config("a", "")).unwrap();

@@ -23,7 +23,8 @@ pub(crate) struct Manners {
     modern: bool,
     sse: bool,
     sessions: bool,
-    stream: bool,
+    /// What GET gives; 200 for a stream.
+    get: u16,
     list_changed: bool,
     page: usize,
     endless: bool,
@@ -50,7 +51,7 @@ pub(crate) fn legacy() -> Manners {
         modern: false,
         sse: false,
         sessions: true,
-        stream: true,
+        get: 200,
         list_changed: true,
         page: 100,
         endless: false,
@@ -97,7 +98,13 @@ impl Manners {
 
     /// Neither session ids nor a GET stream.
     pub(crate) fn stateless(mut self) -> Self {
-        (self.sessions, self.stream, self.list_changed) = (false, false, false);
+        (self.sessions, self.get, self.list_changed) = (false, 405, false);
+        self
+    }
+
+    /// Answers GET with this status instead of a stream.
+    pub(crate) fn get_is(mut self, status: u16) -> Self {
+        self.get = status;
         self
     }
 
@@ -332,8 +339,11 @@ fn lost(inner: &Inner, headers: &HeaderMap) -> Option<Response> {
 fn get(shared: &Arc<Shared>, headers: &HeaderMap) -> Response {
     let mut inner = shared.state.lock().unwrap();
     inner.seen.push("GET".to_owned());
-    if !inner.manners.stream || !inner.manners.legacy {
+    if !inner.manners.legacy {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    if inner.manners.get != 200 {
+        return StatusCode::from_u16(inner.manners.get).unwrap().into_response();
     }
     lost(&inner, headers).unwrap_or_else(|| stream(shared, Vec::new()))
 }
