@@ -107,20 +107,17 @@ fn connect_reason(error: &reqwest::Error) -> &'static str {
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return tls_reason(tls);
         }
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            // An io::Error hides what it wraps: its source is that of the wrapped error.
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return tls_reason(tls);
-            }
-            match io.kind() {
-                ErrorKind::ConnectionRefused => return "connection refused; is it running?",
-                ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => return "connection closed while opening it",
-                ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => return "no route to its host",
-                ErrorKind::TimedOut => return "its host does not answer",
-                _ => {}
-            }
+        let io = cause.downcast_ref::<std::io::Error>();
+        match io.map(std::io::Error::kind) {
+            Some(ErrorKind::ConnectionRefused) => return "connection refused; is it running?",
+            Some(ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => return "connection closed while opening it",
+            Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => return "no route to its host",
+            Some(ErrorKind::TimedOut) => return "its host does not answer",
+            _ => {}
         }
-        next = cause.source();
+        // The source of an io::Error is not what it wraps, but the source of that.
+        let wrapped = io.and_then(|io| io.get_ref()).map(|inner| inner as &(dyn Error + 'static));
+        next = wrapped.or_else(|| cause.source());
     }
     "no connection; check host name and port of its url"
 }

@@ -1,5 +1,6 @@
 //! A small MCP server whose manners can be chosen, and that tells what it was asked.
 
+use crate::tls::TlsListener;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, watch};
+use tokio_rustls::TlsAcceptor;
 
 /// How the server behaves, and what it has.
 #[derive(Clone, Debug)]
@@ -158,13 +160,22 @@ impl Manners {
 
     /// Starts it on a port of the system's choice.
     pub(crate) fn start(self) -> Fake {
+        self.start_with(None)
+    }
+
+    /// The same behind TLS.
+    pub(crate) fn start_tls(self, acceptor: TlsAcceptor) -> Fake {
+        self.start_with(Some(acceptor))
+    }
+
+    fn start_with(self, tls: Option<TlsAcceptor>) -> Fake {
         let (told, _) = broadcast::channel(64);
         let shared = Arc::new(Shared {
             state: Mutex::new(Inner { manners: self, ..Inner::default() }),
             told,
             progress: watch::channel(0).0,
         });
-        let mut fake = Fake { shared, addr: SocketAddr::from(([127, 0, 0, 1], 0)), runtime: None };
+        let mut fake = Fake { shared, addr: SocketAddr::from(([127, 0, 0, 1], 0)), tls, runtime: None };
         fake.restart();
         fake
     }
@@ -184,6 +195,7 @@ pub(crate) fn tool(name: &str) -> Value {
 pub(crate) struct Fake {
     shared: Arc<Shared>,
     addr: SocketAddr,
+    tls: Option<TlsAcceptor>,
     runtime: Option<Runtime>,
 }
 
@@ -211,7 +223,10 @@ impl Fake {
         Server {
             name: name.to_owned(),
             prefix: prefix.to_owned(),
-            url: format!("http://{}/mcp", self.addr),
+            url: match self.tls {
+                Some(_) => format!("https://localhost:{}/mcp", self.addr.port()),
+                None => format!("http://{}/mcp", self.addr),
+            },
             headers: BTreeMap::from([("authorization".to_owned(), "Bearer secret".to_owned())]),
             ca_file: None,
             era: EraChoice::Auto,
@@ -232,13 +247,18 @@ impl Fake {
     /// Comes (back), on the same port.
     pub(crate) fn restart(&mut self) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let (shared, addr) = (self.shared.clone(), self.addr);
+        let (shared, addr, tls) = (self.shared.clone(), self.addr, self.tls.clone());
         // On a thread of its own: a test's runtime does not let another one be waited for.
         let started = std::thread::spawn(move || {
             let listener = runtime.block_on(TcpListener::bind(addr)).unwrap();
             let addr = listener.local_addr().unwrap();
             let app = Router::new().fallback(handle).with_state(shared);
-            runtime.spawn(async move { axum::serve(listener, app).await });
+            match tls {
+                Some(acceptor) => {
+                    runtime.spawn(async move { axum::serve(TlsListener { listener, acceptor }, app).await })
+                }
+                None => runtime.spawn(async move { axum::serve(listener, app).await }),
+            };
             (runtime, addr)
         });
         let (runtime, addr) = started.join().unwrap();

@@ -7,3 +7,4 @@ mod failures;
 mod fake;
 mod registry;
 mod support;
+mod tls;
