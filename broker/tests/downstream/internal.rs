@@ -1,0 +1,70 @@
+//! What the filter asks.
+
+use crate::fake::{legacy, modern};
+use crate::rig::{KEY, rig};
+use serde_json::json;
+
+#[tokio::test]
+async fn only_the_key_opens_the_internal_port() {
+    let rig = rig(vec![]).await;
+    for path in ["/resolve", "/mcp", "/epoch"] {
+        let request = rig.http.get(format!("{}{path}", rig.internal));
+        assert_eq!(request.try_clone().unwrap().send().await.unwrap().status(), 403, "{path}");
+        assert_eq!(request.header("x-mcp-gateway-key", "guess").send().await.unwrap().status(), 403, "{path}");
+    }
+    assert_eq!(rig.http.get(format!("{}/healthz", rig.internal)).send().await.unwrap().status(), 200);
+    let epoch = rig.http.get(format!("{}/epoch", rig.internal)).header("x-mcp-gateway-key", KEY).send().await.unwrap();
+    assert!(epoch.headers().contains_key("x-mcp-gateway-resolved"));
+    assert_eq!(rig.http.post(format!("{}/resolve", rig.public)).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_legacy_question_opens_the_session_that_later_calls_use() {
+    let fake = legacy().start().await;
+    let rig = rig(vec![fake.config("a", "a_"), fake.config("b", "")]).await;
+    let client = rig.client().await;
+    let ask = |target| json!({"era": "legacy", "session": client.session, "target": target});
+    let answer = rig.resolve(ask(json!({"server": "a"}))).await;
+    let route = &answer["outcome"]["route"];
+    assert_eq!(route["server"], "a");
+    assert_eq!(route["protocol_version"], "2025-11-25");
+    client.call(1, "a_echo").await;
+    assert_eq!(fake.seen("tools/call")[0].session, route["session"].as_str().unwrap());
+    assert_eq!(rig.resolve(ask(json!({"tool": "echo"}))).await["outcome"]["route"]["server"], "b");
+    let refused = rig.resolve(ask(json!({"tool": "nobody"}))).await;
+    assert_eq!(refused["outcome"]["refuse"]["code"], -32602);
+    client.delete().await;
+    assert_eq!(rig.resolve(ask(json!({"server": "a"}))).await["outcome"]["refuse"]["status"], 404);
+}
+
+#[tokio::test]
+async fn eras_do_not_mix_yet() {
+    let (old, new) = (legacy().start().await, modern().start().await);
+    let rig = rig(vec![old.config("old", "o_"), new.config("new", "n_")]).await;
+    let client = rig.client().await;
+    let legacy = |server| json!({"era": "legacy", "session": client.session, "target": {"server": server}});
+    let modern = |server| json!({"era": "modern", "target": {"server": server}});
+    assert_eq!(rig.resolve(modern("new")).await["outcome"]["route"]["protocol_version"], "2026-07-28");
+    for question in [legacy("new"), modern("old")] {
+        assert_eq!(rig.resolve(question).await["outcome"]["refuse"]["code"], -32603);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_the_filter_found_lost_is_opened_anew_once() {
+    let fake = legacy().start().await;
+    let rig = rig(vec![fake.config("a", "a_")]).await;
+    let client = rig.client().await;
+    client.call(1, "a_echo").await;
+    let lost = fake.seen("tools/call")[0].session.clone();
+    fake.forget(&lost);
+    for id in [2, 3] {
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "a_echo"}});
+        let request = client.post(&call).header("x-mcp-gateway-lost-session", format!("a {lost}"));
+        let mut request = request.header("x-mcp-gateway-key", KEY).build().unwrap();
+        *request.url_mut() = format!("{}/mcp", rig.internal).parse().unwrap();
+        assert_eq!(rig.http.execute(request).await.unwrap().status(), 200);
+    }
+    assert_eq!(fake.seen("initialize").len(), 2);
+    assert_eq!(fake.seen("tools/call").len(), 3, "the lost session was not tried again");
+}

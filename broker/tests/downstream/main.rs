@@ -1,0 +1,16 @@
+//! The broker as clients, filter and operators see it, over real HTTP, with small servers behind it.
+
+extern crate mcp_gateway_broker as broker;
+
+mod bridge;
+mod client;
+mod errors;
+mod fake;
+mod handshake;
+mod internal;
+mod lists;
+mod modern;
+mod operator;
+mod rig;
+mod sessions;
+mod streams;
