@@ -72,9 +72,9 @@ pub(crate) fn internal(app: Arc<App>) -> Router {
         .route("/mcp", any(endpoint::internal))
         .route(PATH, axum::routing::post(internal::resolve))
         .route(EPOCH_PATH, get(internal::epoch))
-        .route_layer(from_fn_with_state(Arc::clone(&app), internal::check_key))
-        .route("/healthz", get(operator::healthz))
         .method_not_allowed_fallback(operator::method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&app), internal::check_key))
+        .route("/healthz", get(operator::healthz))
         .fallback(operator::not_found)
         .with_state(app)
 }

@@ -32,7 +32,12 @@ async fn bad_requests_get_their_status_and_a_json_rpc_error() {
         ("unknown method", base(r#"{"jsonrpc":"2.0","id":1,"method":"made/up"}"#), 200, -32601),
         ("unknown tool", base(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}"#), 200, -32602),
         ("no tool", base(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#), 200, -32602),
-        ("unknown resource", base(r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"x:y"}}"#), 200, -32002),
+        (
+            "unknown resource",
+            base(r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"x:y"}}"#),
+            200,
+            -32002,
+        ),
         ("version", header("mcp-protocol-version", "2099-01-01"), 400, -32022),
         ("origin", header("origin", "https://evil.example"), 403, -32000),
         ("host", header("host", "evil.example"), 403, -32000),
@@ -42,8 +47,13 @@ async fn bad_requests_get_their_status_and_a_json_rpc_error() {
         ("too large", base(&large), 413, -32000),
         ("method", client.http.put(&client.url), 405, -32000),
         ("path", client.http.post(format!("{}/other", rig.public)), 404, -32000),
-        ("GET accept", client.http.get(&client.url).header("mcp-session-id", &client.session).header("accept", "application/json"), 406, -32000),
-        ("GET without session", client.http.get(&client.url).header("accept", "text/event-stream"), 400, -32000),
+        (
+            "GET accept",
+            client.http.get(&client.url).header("mcp-session-id", &client.session).header("accept", "application/json"),
+            406,
+            -32000,
+        ),
+        ("GET without session", client.http.get(&client.url), 400, -32000),
         ("DELETE without session", client.http.delete(&client.url), 400, -32000),
     ];
     for (what, request, status, code) in cases {

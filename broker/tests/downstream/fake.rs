@@ -239,7 +239,8 @@ fn json_answer(status: u16, message: &Value) -> Response {
 
 fn post(shared: &Arc<Shared>, headers: &HeaderMap, body: &[u8]) -> Response {
     let raw = String::from_utf8(body.to_vec()).unwrap();
-    let json: Value = serde_json::from_str(&raw).unwrap();
+    // What is too large for this reader is of no interest to it.
+    let json: Value = serde_json::from_str(&raw.replace("1e400", "1")).unwrap();
     let method = json["method"].as_str().unwrap_or_default().to_owned();
     let mut inner = shared.inner.lock().unwrap();
     let mut session = text(headers, "mcp-session-id").to_owned();
@@ -267,16 +268,22 @@ fn post(shared: &Arc<Shared>, headers: &HeaderMap, body: &[u8]) -> Response {
             let error = json!({"code": -32022, "message": "no", "data": {"supported": ["2026-07-28"]}});
             json_answer(400, &json!({"jsonrpc": "2.0", "id": json["id"], "error": error}))
         }
-        "initialize" => json_answer(200, &result(json!({
-            "protocolVersion": shared.manners.revision,
-            "capabilities": shared.manners.capabilities,
-            "serverInfo": {"name": "fake", "version": "1"},
-            "instructions": "Use echo.",
-        }))),
-        "server/discover" if shared.manners.modern => json_answer(200, &result(json!({
-            "resultType": "complete", "supportedVersions": ["2026-07-28"],
-            "capabilities": shared.manners.capabilities, "ttlMs": 60000, "cacheScope": "public",
-        }))),
+        "initialize" => json_answer(
+            200,
+            &result(json!({
+                "protocolVersion": shared.manners.revision,
+                "capabilities": shared.manners.capabilities,
+                "serverInfo": {"name": "fake", "version": "1"},
+                "instructions": "Use echo.",
+            })),
+        ),
+        "server/discover" if shared.manners.modern => json_answer(
+            200,
+            &result(json!({
+                "resultType": "complete", "supportedVersions": ["2026-07-28"],
+                "capabilities": shared.manners.capabilities, "ttlMs": 60000, "cacheScope": "public",
+            })),
+        ),
         "subscriptions/listen" => {
             let meta = json!({"io.modelcontextprotocol/subscriptionId": json["id"]});
             let mut granted = json["params"]["notifications"].clone();
@@ -284,15 +291,22 @@ fn post(shared: &Arc<Shared>, headers: &HeaderMap, body: &[u8]) -> Response {
                 uris.retain(|uri| uri != "file:///refused");
             }
             let params = json!({"_meta": meta, "notifications": granted});
-            let first = json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": params});
+            let first =
+                json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": params});
             told(shared, None, vec![first.to_string()])
         }
         "tools/list" => json_answer(200, &result(tools(shared, grown))),
         "prompts/list" => json_answer(200, &result(cached(json!({"prompts": [{"name": "greet"}]})))),
-        "resources/list" => json_answer(200, &result(cached(json!({"resources": [{"uri": "file:///a", "name": "a"}]})))),
+        "resources/list" => {
+            json_answer(200, &result(cached(json!({"resources": [{"uri": "file:///a", "name": "a"}]}))))
+        }
         "resources/templates/list" => json_answer(200, &result(cached(json!({"resourceTemplates": []})))),
-        "resources/read" => json_answer(200, &result(json!({"contents": [{"uri": json["params"]["uri"], "text": "t"}]}))),
-        "completion/complete" => json_answer(200, &result(json!({"completion": {"values": [json["params"]["ref"].to_string()]}}))),
+        "resources/read" => {
+            json_answer(200, &result(json!({"contents": [{"uri": json["params"]["uri"], "text": "t"}]})))
+        }
+        "completion/complete" => {
+            json_answer(200, &result(json!({"completion": {"values": [json["params"]["ref"].to_string()]}})))
+        }
         "prompts/get" => json_answer(200, &result(json!({"messages": [], "description": json["params"]["name"]}))),
         "tools/call" => call(shared, &raw, &json, &session),
         _ => json_answer(200, &result(json!({}))),
@@ -340,34 +354,45 @@ fn call(shared: &Arc<Shared>, raw: &str, json: &Value, session: &str) -> Respons
             let params = json!({"message": "Name?", "requestedSchema": {"type": "object", "properties": {}}});
             let ask = json!({"jsonrpc": "2.0", "id": 77, "method": "elicitation/create", "params": params});
             let answer = when(shared, session, |seen| seen.json.get("method").is_none() && seen.json["id"] == 77);
-            let rest = async move { json!({"jsonrpc": "2.0", "id": id, "result": {"answer": answer.await.json}}).to_string() };
+            let rest =
+                async move { json!({"jsonrpc": "2.0", "id": id, "result": {"answer": answer.await.json}}).to_string() };
             events(one(ask.to_string()).chain(futures::stream::once(rest)))
         }
         "wait" => {
             let log = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "waiting"}});
             let cancelled = when(shared, session, |seen| seen.method() == "notifications/cancelled");
-            let rest = async move { json!({"jsonrpc": "2.0", "id": id, "result": {"cancelled": cancelled.await.json}}).to_string() };
+            let rest = async move {
+                json!({"jsonrpc": "2.0", "id": id, "result": {"cancelled": cancelled.await.json}}).to_string()
+            };
             events(one(log.to_string()).chain(futures::stream::once(rest)))
         }
         "link" => {
             let link = json!({"type": "resource_link", "uri": "file:///a", "name": "a"});
             json_answer(200, &json!({"jsonrpc": "2.0", "id": id, "result": {"content": [link]}}))
         }
-        "fail" => json_answer(200, &json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32050, "message": "own words"}})),
-        "no_method" => json_answer(404, &json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "no"}})),
+        "fail" => {
+            json_answer(200, &json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32050, "message": "own words"}}))
+        }
+        "no_method" => {
+            json_answer(404, &json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "no"}}))
+        }
         "other_id" => json_answer(200, &json!({"jsonrpc": "2.0", "id": "x", "result": {}})),
         "html" => ([("content-type", "text/html")], "<html>stack trace</html>").into_response(),
         "cut" => events(one(json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {}}).to_string())),
-        _ => ([("content-type", "application/json")], result(raw.to_owned())).into_response(),
+        _ => {
+            let text = Value::from(raw);
+            let result = format!(r#"{{"content":[{{"type":"text","text":{text}}}],"sent":{raw}}}"#);
+            let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+            ([("content-type", "application/json")], answer).into_response()
+        }
     }
 }
 
 /// The next message of a session that is looked for.
-fn when(
-    shared: &Arc<Shared>,
-    session: &str,
-    looked_for: impl Fn(&Seen) -> bool + Send + 'static,
-) -> impl Future<Output = Seen> + Send + use<impl Fn(&Seen) -> bool + Send + 'static> {
+fn when<F>(shared: &Arc<Shared>, session: &str, looked_for: F) -> impl Future<Output = Seen> + Send + use<F>
+where
+    F: Fn(&Seen) -> bool + Send + Sync + 'static,
+{
     let (shared, session) = (Arc::clone(shared), session.to_owned());
     let mut progress = shared.progress.subscribe();
     async move {

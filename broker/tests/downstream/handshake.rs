@@ -49,9 +49,8 @@ async fn the_oldest_client_needs_no_accept_and_no_initialized() {
     let fake = legacy().start().await;
     let rig = rig(vec![fake.config("demo", "http_")]).await;
     let url = format!("{}/mcp", rig.public);
-    let plain = |body: serde_json::Value| {
-        rig.http.post(&url).header("content-type", "application/json").body(body.to_string())
-    };
+    let plain =
+        |body: serde_json::Value| rig.http.post(&url).header("content-type", "application/json").body(body.to_string());
     let answer = plain(initialize("2024-11-05")).send().await.unwrap();
     let session = answer.headers()["mcp-session-id"].clone();
     let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "http_echo"}});

@@ -27,7 +27,7 @@ async fn a_legacy_question_opens_the_session_that_later_calls_use() {
     let answer = rig.resolve(ask(json!({"server": "a"}))).await;
     let route = &answer["outcome"]["route"];
     assert_eq!(route["server"], "a");
-    assert_eq!(route["protocol_version"], "2025-11-25");
+    assert_eq!(route["protocolVersion"], "2025-11-25");
     client.call(1, "a_echo").await;
     assert_eq!(fake.seen("tools/call")[0].session, route["session"].as_str().unwrap());
     assert_eq!(rig.resolve(ask(json!({"tool": "echo"}))).await["outcome"]["route"]["server"], "b");
@@ -44,7 +44,7 @@ async fn eras_do_not_mix_yet() {
     let client = rig.client().await;
     let legacy = |server| json!({"era": "legacy", "session": client.session, "target": {"server": server}});
     let modern = |server| json!({"era": "modern", "target": {"server": server}});
-    assert_eq!(rig.resolve(modern("new")).await["outcome"]["route"]["protocol_version"], "2026-07-28");
+    assert_eq!(rig.resolve(modern("new")).await["outcome"]["route"]["protocolVersion"], "2026-07-28");
     for question in [legacy("new"), modern("old")] {
         assert_eq!(rig.resolve(question).await["outcome"]["refuse"]["code"], -32603);
     }

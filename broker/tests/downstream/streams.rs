@@ -19,7 +19,8 @@ async fn what_servers_say_on_their_streams_reaches_the_client_and_its_answers_go
     assert_ne!(asked["id"], 7);
     client.tell(json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"roots": []}})).await;
     fake.wait_until("it is answered", |f| f.responses().iter().any(|r| r["id"] == 7)).await;
-    let updated = json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": "file:///a"}});
+    let updated =
+        json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": "file:///a"}});
     fake.say(&session, &updated);
     let updated = stream.next_of("notifications/resources/updated").await;
     assert_eq!(updated["params"]["uri"], "a+file:///a");
@@ -48,8 +49,8 @@ async fn each_message_comes_once() {
     let mut newer = client.listen().await;
     client.call(1, "a_echo").await;
     let session = fake.seen("tools/call")[0].session.clone();
-    let say = |text: &str| fake.say(&session, &json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": text}}));
-    say("one");
+    let message = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "one"}});
+    fake.say(&session, &message);
     assert_eq!(newer.next_of("notifications/message").await["params"]["data"], "one");
     client.delete().await;
     assert!(older.next().await.is_none(), "nothing came on the other");
