@@ -15,6 +15,7 @@ use protocol::era::Era;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 /// No list is asked for more often, whatever its `ttlMs`, unless the server says that it changed.
@@ -83,11 +84,16 @@ enum StreamState {
 }
 
 impl Connection {
-    /// Probes a server and fetches all its lists.
+    /// Probes a server and fetches all its lists. No session is left behind if that fails or is cancelled once it is open.
     ///
     /// # Errors
     /// Why the server is down, after "the server …".
-    pub(super) async fn open(client: Client, rules: Rules, choice: EraChoice) -> Result<Self, String> {
+    pub(super) async fn open(
+        client: Client,
+        rules: Rules,
+        choice: EraChoice,
+        cancel: CancellationToken,
+    ) -> Result<Self, String> {
         let found = probe(&client, choice).await?;
         let now = Instant::now();
         let (sender, signals) = mpsc::channel(64);
@@ -102,13 +108,13 @@ impl Connection {
             signals,
             sender,
         };
-        match connection.fetch_stale().await {
-            Ok(_) => Ok(connection),
-            Err(error) => {
-                connection.end().await;
-                Err(error.to_string())
-            }
-        }
+        let error = match cancel.run_until_cancelled(connection.fetch_stale()).await {
+            Some(Ok(_)) => return Ok(connection),
+            Some(Err(error)) => error.to_string(),
+            None => "is no longer wanted".to_owned(),
+        };
+        connection.end().await;
+        Err(error)
     }
 
     /// The server in one era, as now known.

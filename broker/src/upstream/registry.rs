@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long a client's list may wait for servers whose lists are no longer fresh.
-const REFRESH: Duration = Duration::from_secs(2);
+const REFRESH: Duration = Duration::from_secs(1);
 /// How long the end of all sessions may take.
 const SHUTDOWN: Duration = Duration::from_secs(2);
 
@@ -96,10 +96,13 @@ impl Registry {
         self.view.borrow().epoch
     }
 
-    /// Has lists that are no longer fresh fetched anew and gives the registry with them. Waits for two seconds at most.
+    /// Has lists that are no longer fresh fetched anew and gives the registry with them. Waits for a second at most, and not
+    /// for servers that are down: those are only tried again soon.
     pub async fn refreshed(&self) -> Arc<View> {
-        let servers = self.view().servers.clone();
-        let all = futures::future::join_all(servers.iter().map(|server| server.refresh()));
+        let view = self.view();
+        let (ready, down): (Vec<_>, Vec<_>) = view.servers.iter().partition(|s| s.snapshot().state == State::Ready);
+        down.iter().for_each(|server| server.nudge());
+        let all = futures::future::join_all(ready.iter().map(|server| server.refresh()));
         let _ = tokio::time::timeout(REFRESH, all).await;
         self.view()
     }

@@ -106,8 +106,14 @@ impl Server {
         self.snapshot.borrow().spoken(era).cloned()
     }
 
-    /// Has those of its lists fetched anew that are no longer fresh, and waits for it; a server that is down is tried at once.
-    /// The wait is not bounded here.
+    /// Has it tried soon if it is down, without waiting.
+    pub fn nudge(&self) {
+        let (done, _) = oneshot::channel();
+        // A full queue means that others have asked already.
+        let _ = self.refresh.try_send(done);
+    }
+
+    /// Has those of its lists fetched anew that are no longer fresh, and waits for it. The wait is not bounded here.
     pub async fn refresh(&self) {
         let (done, wait) = oneshot::channel();
         if self.refresh.send(done).await.is_ok() {

@@ -12,11 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// A connection that lived for so long was a good one: the next is made without delay.
 const STABLE: Duration = Duration::from_secs(5);
 /// A server that is down is not tried more often on demand.
 const LEAST_DELAY: Duration = Duration::from_millis(250);
+
+/// How long a connection that is being opened is waited for when it is no longer wanted.
+const LAST_OPEN: Duration = Duration::from_secs(1);
 
 /// The task of one server.
 pub(super) struct Supervisor {
@@ -35,8 +39,16 @@ impl Supervisor {
     pub(super) async fn run(mut self, cancel: CancellationToken) {
         let mut waits = delays();
         loop {
-            let open = Connection::open(self.client.clone(), self.rules.clone(), self.config.era);
-            let Some(opened) = cancel.run_until_cancelled(open).await else { return };
+            let open = Connection::open(self.client.clone(), self.rules.clone(), self.config.era, cancel.clone());
+            let mut open = AbortOnDropHandle::new(tokio::spawn(open));
+            let Some(opened) = cancel.run_until_cancelled(&mut open).await else {
+                // A session that is just being opened is not left behind, if that can be helped.
+                if let Ok(Ok(Ok(connection))) = tokio::time::timeout(LAST_OPEN, open).await {
+                    connection.end().await;
+                }
+                return;
+            };
+            let opened = opened.unwrap_or_else(|_| Err("could not be connected to: a fault in the gateway".to_owned()));
             match opened {
                 Ok(mut connection) => {
                     self.publish(&connection);

@@ -31,6 +31,7 @@ pub(crate) struct Manners {
     page: usize,
     endless: bool,
     asks_first: bool,
+    never_lists: bool,
     lost_status: u16,
     answer: Answer,
     revision: &'static str,
@@ -58,6 +59,7 @@ pub(crate) fn legacy() -> Manners {
         page: 100,
         endless: false,
         asks_first: false,
+        never_lists: false,
         lost_status: 404,
         answer: Answer::Mcp,
         revision: "2025-11-25",
@@ -124,6 +126,12 @@ impl Manners {
     /// Asks for a ping and for roots on the stream of `tools/list`, and waits for both answers.
     pub(crate) fn asks_first(mut self) -> Self {
         (self.asks_first, self.sse) = (true, true);
+        self
+    }
+
+    /// Leaves `tools/list` without an answer.
+    pub(crate) fn never_lists(mut self) -> Self {
+        self.never_lists = true;
         self
     }
 
@@ -502,6 +510,11 @@ async fn answer(shared: &Arc<Shared>, manners: &Manners, message: &Value, mut ou
             "params": {"notifications": granted, "_meta": {"io.modelcontextprotocol/subscriptionId": message["id"]}},
         });
         return stream(shared, vec![acknowledged.to_string()]);
+    }
+    if manners.never_lists && method == "tools/list" {
+        // What was asked for has to be seen although nothing is answered.
+        shared.progress.send_modify(|n| *n += 1);
+        return std::future::pending().await;
     }
     if manners.asks_first && method == "tools/list" {
         return asking_first(shared, outcome);

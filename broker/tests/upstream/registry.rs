@@ -136,6 +136,17 @@ async fn changes_of_the_configuration_touch_only_their_server() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_removed_while_it_is_asked_keeps_no_session() {
+    let a = legacy().tools(&["x"]).never_lists().start();
+    let mut config = a.config("a", "");
+    config.timeout_ms = 60_000;
+    let rig = rig(vec![config]);
+    a.wait_until("the list is asked for", |a| a.count("tools/list") == 1).await;
+    rig.configure(vec![]);
+    a.wait_until("the session is ended", |a| a.ended_sessions() == 1 && a.open_sessions() == 0).await;
+}
+
+#[tokio::test]
 async fn a_name_of_two_servers_is_reported_by_both() {
     let (a, b) = (legacy().tools(&["same", "x"]).start(), legacy().tools(&["same"]).start());
     let rig = rig(vec![a.config("a", ""), b.config("b", "")]);
