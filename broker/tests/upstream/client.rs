@@ -1,6 +1,6 @@
 //! Sessions and messages on behalf of clients.
 
-use crate::fake::{legacy, modern};
+use crate::manners::{legacy, modern};
 use broker::upstream::{Client, Envelope, Leg, UpstreamError};
 use bytes::Bytes;
 use futures::StreamExt as _;

@@ -1,6 +1,6 @@
 //! Servers that fail, hang, forget or talk nonsense.
 
-use crate::fake::{legacy, modern};
+use crate::manners::{legacy, modern};
 use crate::support::rig;
 use broker::catalog::Kind;
 use broker::status::State;
@@ -53,7 +53,7 @@ async fn a_forgotten_session_is_opened_again() {
         rig.sees_tools(Era::Legacy, &["x"]).await;
         a.wait_until("the stream is open", |a| a.count("GET") == 1 && a.count("tools/list") == 2).await;
         a.forget_sessions();
-        a.set_tools(vec![crate::fake::tool("x"), crate::fake::tool("y")]);
+        a.set_tools(vec![crate::manners::tool("x"), crate::manners::tool("y")]);
         // The stream that is still open makes the broker ask again, and learn that the session is gone.
         a.tell(broker::catalog::Group::Tools);
         rig.sees_tools(Era::Legacy, &["x", "y"]).await;

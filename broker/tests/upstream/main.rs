@@ -5,6 +5,7 @@ extern crate mcp_gateway_broker as broker;
 mod client;
 mod failures;
 mod fake;
+mod manners;
 mod registry;
 mod support;
 mod tls;

@@ -1,6 +1,6 @@
 //! What the registry comes to know, and how it follows changes.
 
-use crate::fake::{dual, legacy, modern, tool};
+use crate::manners::{dual, legacy, modern, tool};
 use crate::support::{names, rig};
 use broker::catalog::{Group, Kind};
 use broker::status::State;

@@ -1,6 +1,6 @@
 //! Servers behind TLS.
 
-use crate::fake::legacy;
+use crate::manners::legacy;
 use crate::support::rig;
 use axum::serve::Listener;
 use broker::status::State;
