@@ -1,2 +1,53 @@
-//! The binary `mcp-gateway`.
-fn main() {}
+//! The binary `mcp-gateway`: `run`, `broker`, `validate`, `render`.
+
+mod args;
+mod broker_alone;
+mod changes;
+mod console;
+mod envoy;
+mod follow;
+mod key;
+mod render;
+mod run;
+mod servers;
+mod signals;
+mod validate;
+
+use args::{Cli, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    let result = match cli.command {
+        Command::Validate(args) => validate::validate(&args),
+        Command::Render(args) => render::render(&args),
+        Command::Broker(args) => in_runtime(broker_alone::run(args)),
+        Command::Run(args) => in_runtime(run::run(args)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            console::complain(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a person has to know before the program ends with 1.
+type Failure = String;
+
+fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("error: the runtime cannot start: {error}"))?;
+    runtime.block_on(work)
+}
+
+/// Logs go to standard error, from `warn` on or as `RUST_LOG` says.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -4,4 +4,5 @@
 //! a running Envoy takes it up.
 
 pub mod render;
+pub mod sink;
 pub mod source;

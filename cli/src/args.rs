@@ -1,0 +1,103 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use controller::source::Source;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// MCP Gateway: many MCP servers behind one endpoint, inside Envoy.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole gateway, Envoy included, until Ctrl-C
+    Run(RunArgs),
+    /// Run the broker alone, beside an Envoy that is started by hand
+    Broker(BrokerArgs),
+    /// Check a declaration: every mistake is named by file, field and fix
+    Validate(DeclarationArgs),
+    /// Write the configuration that `envoy -c` needs beside `mcp-gateway broker`
+    Render(RenderArgs),
+}
+
+/// Which file declares the gateway.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct DeclarationArgs {
+    /// The gateway's declaration [default: gateway.yaml]
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The file of a desktop client or IDE instead: {"mcpServers": …}
+    #[arg(long, value_name = "FILE")]
+    mcp_json: Option<PathBuf>,
+}
+
+impl DeclarationArgs {
+    /// The file that was named.
+    pub(crate) fn source(&self) -> Source {
+        match (&self.mcp_json, &self.file) {
+            (Some(path), _) => Source::McpJson(path.clone()),
+            (None, Some(path)) => Source::Gateway(path.clone()),
+            (None, None) => Source::Gateway("gateway.yaml".into()),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) declaration: DeclarationArgs,
+    /// Where clients come in, instead of what the declaration says; port 0 for any
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The broker's own port: /status, /metrics, /readyz
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) broker_listen: SocketAddr,
+    /// The Envoy to run [default: `envoy` on the path, or the one that scripts/setup-envoy.sh installed]
+    #[arg(long, value_name = "PATH", env = "MCP_GATEWAY_ENVOY")]
+    pub(crate) envoy: Option<PathBuf>,
+    /// The filter's module [default: mcp-gateway.wasm beside this program]
+    #[arg(long, value_name = "PATH", env = "MCP_GATEWAY_WASM")]
+    pub(crate) wasm: Option<PathBuf>,
+    /// Envoy's worker threads [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BrokerArgs {
+    #[command(flatten)]
+    pub(crate) declaration: DeclarationArgs,
+    /// The public port: /mcp without Envoy, /status, /metrics, /readyz
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8090")]
+    pub(crate) listen: SocketAddr,
+    /// The port for the filter in Envoy
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8091")]
+    pub(crate) internal_listen: SocketAddr,
+    /// What the filter proves itself with; the same file as for `render`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderArgs {
+    #[command(flatten)]
+    pub(crate) declaration: DeclarationArgs,
+    /// The folder to write; Envoy is told to read its files there
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// The broker's internal port
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8091")]
+    pub(crate) broker: SocketAddr,
+    /// The filter's module, as Envoy finds it
+    #[arg(long, value_name = "PATH", default_value = "dist/mcp-gateway.wasm")]
+    pub(crate) wasm: PathBuf,
+    /// What the filter proves itself with; the same file as for `broker`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}

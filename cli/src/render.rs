@@ -1,0 +1,32 @@
+//! `mcp-gateway render`.
+
+use crate::args::RenderArgs;
+use crate::{Failure, console, key, validate};
+use controller::render::{self, BOOTSTRAP_FILE, Layout};
+use controller::sink::Folder;
+use std::path::PathBuf;
+
+pub(crate) fn render(args: &RenderArgs) -> Result<(), Failure> {
+    let declaration = validate::read(&args.declaration.source())?;
+    let layout = Layout {
+        listen: declaration.listen,
+        broker: args.broker,
+        key: key::read(args.key_file.as_deref(), args.broker)?,
+        wasm: args.wasm.clone(),
+        directory: args.output.clone(),
+        admin: None,
+        system_ca: system_ca(),
+    };
+    let secret = args.key_file.is_some() || declaration.gateway.servers.iter().any(|s| !s.headers.is_empty());
+    let folder = if secret { Folder::private(&args.output) } else { Folder::shared(&args.output) };
+    folder
+        .write(&render::render(&declaration.gateway, &layout))
+        .map_err(|error| format!("error: {} cannot be written: {error}", args.output.display()))?;
+    console::say(&format!("{} is ready for envoy -c", args.output.join(BOOTSTRAP_FILE).display()));
+    Ok(())
+}
+
+/// The certificate authorities that this machine trusts.
+pub(crate) fn system_ca() -> PathBuf {
+    openssl_probe::probe().cert_file.unwrap_or_else(|| "/etc/ssl/certs/ca-certificates.crt".into())
+}
