@@ -168,6 +168,7 @@ impl Client {
     }
 
     /// Opens the stream on which a legacy server speaks on its own (GET). `None`: the server has none, which is normal.
+    /// Once connected this takes as long as the server likes: some begin their answer with the first event.
     ///
     /// # Errors
     /// [`UpstreamError::SessionLost`], and what any request gives.
@@ -286,11 +287,13 @@ impl Client {
                 insert(&mut headers, header::SESSION_ID, id);
             }
         }
+        let is_stream = method == Method::GET;
         let mut request = self.inner.http.request(method, self.inner.url.clone()).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = self.in_time(request.send()).await?.map_err(|e| match e.is_timeout() {
+        let sent = if is_stream { request.send().await } else { self.in_time(request.send()).await? };
+        let response = sent.map_err(|e| match e.is_timeout() {
             true => self.too_late(),
             false => UpstreamError::from_transport(&e),
         })?;

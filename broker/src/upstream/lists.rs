@@ -121,3 +121,33 @@ impl Building {
         List { items: items.into(), notes, ttl, private, fetched }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(list: &mut Building, page: &str) -> Result<Option<String>, UpstreamError> {
+        let raw = RawValue::from_string(page.to_owned()).unwrap();
+        list.add(Kind::Tools, &raw, &Rules::new("s", "s_", &[]).for_list())
+    }
+
+    #[test]
+    fn pages_add_up_to_the_shortest_and_most_private() {
+        let mut list = Building::new(Era::Modern);
+        let page = r#"{"tools":[{"name":"a"}],"ttlMs":5000,"cacheScope":"public","nextCursor":""}"#;
+        assert_eq!(add(&mut list, page), Ok(Some(String::new())));
+        assert!(!list.private);
+        let page = r#"{"ttlMs":1000,"tools":[{"name":"b"},{"title":"nameless"}],"nextCursor":null}"#;
+        assert_eq!(add(&mut list, page), Ok(None));
+        let list = list.finish();
+        assert_eq!((list.ttl, list.private, list.items.len(), list.notes.len()), (Duration::from_secs(1), true, 2, 1));
+    }
+
+    #[test]
+    fn a_page_needs_its_list() {
+        for page in ["{}", "5", r#"{"tools":{}}"#, r#"{"resources":[]}"#] {
+            let outcome = add(&mut Building::new(Era::Legacy), page);
+            assert!(matches!(outcome, Err(UpstreamError::Malformed(_))), "{page}");
+        }
+    }
+}

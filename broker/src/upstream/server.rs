@@ -10,11 +10,11 @@ use protocol::answer::Rules;
 use protocol::config;
 use protocol::era::Era;
 use serde_json::value::RawValue;
+use std::fmt;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// A registered server and what is known of it.
-#[derive(Debug)]
 pub struct Server {
     pub(super) config: config::Server,
     pub(super) client: Client,
@@ -51,6 +51,13 @@ pub struct Spoken {
     pub instructions: Option<String>,
     /// Its lists, as clients see them.
     pub offer: Arc<Offer>,
+}
+
+impl fmt::Debug for Server {
+    /// Without the configured headers, which hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("name", &self.config.name).finish_non_exhaustive()
+    }
 }
 
 impl Spoken {

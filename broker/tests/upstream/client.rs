@@ -61,6 +61,24 @@ async fn a_server_that_does_not_know_get_has_not_forgotten_the_session() {
 }
 
 #[tokio::test]
+async fn a_stream_may_begin_as_late_as_the_server_likes() {
+    let a = legacy().tools(&[]).late_stream().never_lists().start();
+    let mut config = a.config("a", "");
+    config.timeout_ms = 200;
+    let client = Client::new(&config).unwrap();
+    let leg = Leg::Legacy(client.open_session(&params()).await.unwrap());
+    let (opened, ()) = tokio::join!(client.listen(&leg), async {
+        a.wait_until("the stream is asked for", |a| a.count("GET") == 1).await;
+        // The time that an answer may take passes.
+        let late = client.request(&leg, "tools/list", None).await;
+        assert_eq!(late.unwrap_err(), UpstreamError::Timeout(200));
+        a.say(&serde_json::json!({"jsonrpc": "2.0", "method": "notifications/message"}));
+    });
+    let event = opened.unwrap().unwrap().next().await.unwrap().unwrap();
+    assert!(event.data.contains("notifications/message"));
+}
+
+#[tokio::test]
 async fn a_refused_session_leaves_nothing_behind() {
     let a = modern().start();
     let client = Client::new(&a.config("a", "")).unwrap();

@@ -188,7 +188,7 @@ async fn handle(State(shared): State<Arc<Shared>>, method: Method, headers: Head
         Answer::Html => (StatusCode::OK, [("content-type", "text/html")], "<html>hello</html>").into_response(),
         Answer::Mcp | Answer::WrongId => match method {
             Method::POST => post(&shared, &headers, &body).await,
-            Method::GET => get(&shared, &headers),
+            Method::GET => get(&shared, &headers).await,
             Method::DELETE => delete(&shared, &headers),
             _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
         },
@@ -208,16 +208,28 @@ fn lost(inner: &Inner, headers: &HeaderMap) -> Option<Response> {
     (!known).then(|| json_answer(inner.manners.lost_status, &error))
 }
 
-fn get(shared: &Arc<Shared>, headers: &HeaderMap) -> Response {
-    let mut inner = shared.state.lock().unwrap();
-    inner.seen.push("GET".to_owned());
-    if !inner.manners.legacy {
-        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+async fn get(shared: &Arc<Shared>, headers: &HeaderMap) -> Response {
+    let late = {
+        let mut inner = shared.state.lock().unwrap();
+        inner.seen.push("GET".to_owned());
+        if !inner.manners.legacy {
+            return StatusCode::METHOD_NOT_ALLOWED.into_response();
+        }
+        if inner.manners.get != 200 {
+            return StatusCode::from_u16(inner.manners.get).unwrap().into_response();
+        }
+        if let Some(lost) = lost(&inner, headers) {
+            return lost;
+        }
+        inner.manners.late_stream
+    };
+    if !late {
+        return stream(shared, Vec::new());
     }
-    if inner.manners.get != 200 {
-        return StatusCode::from_u16(inner.manners.get).unwrap().into_response();
-    }
-    lost(&inner, headers).unwrap_or_else(|| stream(shared, Vec::new()))
+    let mut told = shared.told.subscribe();
+    shared.progress.send_modify(|n| *n += 1);
+    let first = told.recv().await.unwrap();
+    stream(shared, vec![first])
 }
 
 fn delete(shared: &Shared, headers: &HeaderMap) -> Response {

@@ -17,6 +17,7 @@ pub(crate) struct Manners {
     pub(crate) endless: bool,
     pub(crate) asks_first: bool,
     pub(crate) never_lists: bool,
+    pub(crate) late_stream: bool,
     pub(crate) lost_status: u16,
     pub(crate) answer: Answer,
     pub(crate) revision: &'static str,
@@ -45,6 +46,7 @@ pub(crate) fn legacy() -> Manners {
         endless: false,
         asks_first: false,
         never_lists: false,
+        late_stream: false,
         lost_status: 404,
         answer: Answer::Mcp,
         revision: "2025-11-25",
@@ -117,6 +119,12 @@ impl Manners {
     /// Leaves `tools/list` without an answer.
     pub(crate) fn never_lists(mut self) -> Self {
         self.never_lists = true;
+        self
+    }
+
+    /// Begins the answer to GET with its first event only.
+    pub(crate) fn late_stream(mut self) -> Self {
+        self.late_stream = true;
         self
     }
 
