@@ -126,7 +126,6 @@ impl Stream {
     /// Removes what is not for the client, and what `more` picks.
     fn clean(&self, mut headers: Headers, more: impl Fn(&str) -> bool) {
         headers.remove(|name| PRIVATE.contains(&name) || name.starts_with(header::INTERNAL_PREFIX) || more(name));
-        headers.write(MapType::HttpResponseHeaders);
     }
 
     fn unreachable(&mut self, destination: &Destination) -> Action {

@@ -1,28 +1,25 @@
-//! A message's headers: read once, changed here, written back once.
+//! A message's headers: read once, and changed one by one, which costs the host less than to write them all.
 
 use crate::host;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MapType;
 
 /// Headers in their order. Names are in lower case, as Envoy has them; values are bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Headers {
+    of: MapType,
     map: Vec<(String, Vec<u8>)>,
-    changed: bool,
 }
 
 impl Headers {
-    pub(crate) fn read(map_type: MapType) -> Self {
-        let map = host::check("reading headers", hostcalls::get_map_bytes(map_type)).unwrap_or_default();
-        Self { map, changed: false }
+    /// No headers, for a request that has none yet.
+    pub(crate) fn none() -> Self {
+        Self { of: MapType::HttpRequestHeaders, map: Vec::new() }
     }
 
-    /// Writes the headers back, if they were changed.
-    pub(crate) fn write(&mut self, map_type: MapType) {
-        if std::mem::take(&mut self.changed) {
-            let map = self.map.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-            host::check("writing headers", hostcalls::set_map_bytes(map_type, map));
-        }
+    pub(crate) fn read(of: MapType) -> Self {
+        let map = host::check("reading headers", hostcalls::get_map_bytes(of)).unwrap_or_default();
+        Self { of, map }
     }
 
     /// The value of a header that is there once and is text.
@@ -38,17 +35,24 @@ impl Headers {
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.changed = true;
+        let value = value.as_bytes();
+        host::check("setting a header", hostcalls::set_map_value_bytes(self.of, name, Some(value)));
         match self.map.iter_mut().find(|(n, _)| n == name) {
-            Some((_, old)) => *old = value.as_bytes().to_vec(),
-            None => self.map.push((name.to_owned(), value.as_bytes().to_vec())),
+            Some((_, old)) => *old = value.to_vec(),
+            None => self.map.push((name.to_owned(), value.to_vec())),
         }
     }
 
-    /// Removes the headers whose name `unwanted` picks.
-    pub(crate) fn remove(&mut self, unwanted: impl Fn(&str) -> bool) {
+    /// Removes the headers whose name `unwanted` picks. Whether there was one.
+    pub(crate) fn remove(&mut self, unwanted: impl Fn(&str) -> bool) -> bool {
         let before = self.map.len();
-        self.map.retain(|(name, _)| !unwanted(name));
-        self.changed |= self.map.len() != before;
+        self.map.retain(|(name, _)| {
+            let keep = !unwanted(name);
+            if !keep {
+                host::check("removing a header", hostcalls::remove_map_value(self.of, name));
+            }
+            keep
+        });
+        self.map.len() != before
     }
 }

@@ -122,7 +122,7 @@ impl Stream {
             me,
             shared,
             phase: Phase::Foreign,
-            headers: Headers::default(),
+            headers: Headers::none(),
             admitted: None,
             said: Said::default(),
             reader: Reader::default(),
@@ -181,7 +181,6 @@ impl Stream {
         self.headers = Headers::read(MapType::HttpRequestHeaders);
         self.headers.remove(|name| name.starts_with(header::INTERNAL_PREFIX) || name.starts_with(STEERING));
         if host::property(&["xds", "route_name"]).as_deref() != Some(ROUTE) {
-            self.headers.write(MapType::HttpRequestHeaders);
             return Action::Continue;
         }
         self.phase = Phase::Reading;

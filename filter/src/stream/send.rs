@@ -7,7 +7,7 @@ use protocol::error::Refusal;
 use protocol::http::header;
 use protocol::resolve::{Destination, Outcome};
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{Action, MapType};
+use proxy_wasm::types::Action;
 
 /// Envoy's header for the time until an answer has to begin.
 const FIRST_BYTE_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
@@ -72,7 +72,7 @@ impl Stream {
     fn address(&mut self, server: &PluginServer, destination: &Destination) {
         self.headers.remove(|name| {
             let clients_own = ["authorization", "cookie", "origin", "accept-encoding", header::LAST_EVENT_ID];
-            clients_own.contains(&name) || name == header::SESSION_ID
+            clients_own.contains(&name) || (name == header::SESSION_ID && destination.session.is_none())
         });
         self.headers.set(header::CLUSTER, &server.cluster);
         self.headers.set(":authority", &server.authority);
@@ -90,7 +90,6 @@ impl Stream {
 
     fn release(&mut self) -> Action {
         self.phase = Phase::Released;
-        self.headers.write(MapType::HttpRequestHeaders);
         Action::Continue
     }
 }

@@ -76,6 +76,11 @@ impl Decoder {
             return self.dispatch();
         }
         let colon = memchr::memchr(b':', line).unwrap_or(line.len());
+        if colon == 0 {
+            // A comment is no part of the event.
+            self.size = self.size.saturating_sub(line.len());
+            return None;
+        }
         let (field, value) = line.split_at_checked(colon).unwrap_or((line, &[]));
         let value = value.strip_prefix(b":").unwrap_or(value);
         let value = value.strip_prefix(b" ").unwrap_or(value);
@@ -136,6 +141,9 @@ mod tests {
     #[test]
     fn is_bounded() {
         let mut decoder = Decoder::new(10);
+        for _ in 0..9 {
+            assert_eq!(decoder.push(b": ping\n"), Ok(vec![]));
+        }
         assert_eq!(decoder.push(b"data: 12345\n"), Err(TooLong));
     }
 

@@ -218,36 +218,6 @@ impl Dispatcher {
         }
     }
 
-    fn on_done(&self, context_id: u32) -> bool {
-        if let Some(http_stream) = self.http_streams.borrow_mut().get_mut(&context_id) {
-            self.active_id.set(context_id);
-            http_stream.on_done()
-        } else if let Some(stream) = self.streams.borrow_mut().get_mut(&context_id) {
-            self.active_id.set(context_id);
-            stream.on_done()
-        } else if let Some(root) = self.roots.borrow_mut().get_mut(&context_id) {
-            self.active_id.set(context_id);
-            root.on_done()
-        } else {
-            panic!("invalid context_id")
-        }
-    }
-
-    fn on_log(&self, context_id: u32) {
-        if let Some(http_stream) = self.http_streams.borrow_mut().get_mut(&context_id) {
-            self.active_id.set(context_id);
-            http_stream.on_log()
-        } else if let Some(stream) = self.streams.borrow_mut().get_mut(&context_id) {
-            self.active_id.set(context_id);
-            stream.on_log()
-        } else if let Some(root) = self.roots.borrow_mut().get_mut(&context_id) {
-            self.active_id.set(context_id);
-            root.on_log()
-        } else {
-            panic!("invalid context_id")
-        }
-    }
-
     fn on_delete(&self, context_id: u32) {
         if !(self.http_streams.borrow_mut().remove(&context_id).is_some()
             || self.streams.borrow_mut().remove(&context_id).is_some()
@@ -587,16 +557,6 @@ impl Dispatcher {
 #[no_mangle]
 pub extern "C" fn proxy_on_context_create(context_id: u32, root_context_id: u32) {
     DISPATCHER.with(|dispatcher| dispatcher.on_create_context(context_id, root_context_id))
-}
-
-#[no_mangle]
-pub extern "C" fn proxy_on_done(context_id: u32) -> bool {
-    DISPATCHER.with(|dispatcher| dispatcher.on_done(context_id))
-}
-
-#[no_mangle]
-pub extern "C" fn proxy_on_log(context_id: u32) {
-    DISPATCHER.with(|dispatcher| dispatcher.on_log(context_id))
 }
 
 #[no_mangle]
