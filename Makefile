@@ -2,7 +2,7 @@
 # $XDG_CACHE_HOME/mcp-gateway (~/.cache/mcp-gateway), so that a second run is short.
 
 .DEFAULT_GOAL := help
-.PHONY: help build wasm test test-native test-wasm lint fmt clean
+.PHONY: help build wasm run test test-native test-wasm lint fmt envoy-local clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ build: wasm ## Builds dist/mcp-gateway (the binary) and dist/mcp-gateway.wasm (t
 
 wasm: ## Builds dist/mcp-gateway.wasm only
 	@scripts/build-wasm.sh
+
+run: build ## Starts the gateway over two sample servers on http://127.0.0.1:8080/mcp; Ctrl-C ends it
+	@scripts/run.sh
 
 test: lint test-native test-wasm ## Runs every check and every test
 
@@ -26,6 +29,9 @@ lint: ## Checks formatting, lints and dependencies
 
 fmt: ## Formats the code
 	cargo fmt --all
+
+envoy-local: build ## Renders envoy-local/ anew
+	dist/mcp-gateway render -f samples/gateway.yaml -o envoy-local
 
 clean: ## Removes dist/
 	rm -rf dist

@@ -20,6 +20,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log();
+    // Every HTTP client of the process needs it, those that speak no TLS too. An error says that it is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match cli.command {
         Command::Validate(args) => validate::validate(&args),
         Command::Render(args) => render::render(&args),

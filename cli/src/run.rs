@@ -54,7 +54,7 @@ async fn start(args: RunArgs) -> Result<Running, Failure> {
     let public = bind(args.broker_listen).await?;
     let internal = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     let public_address = address(&public)?;
-    let layout = Layout {
+    let mut layout = Layout {
         listen,
         broker: address(&internal)?,
         key: key::random()?,
@@ -69,7 +69,8 @@ async fn start(args: RunArgs) -> Result<Running, Failure> {
     let broker = broker::start(followed, Options { public, internal, key: layout.key.clone() });
     let rendered = render(&declaration.gateway, &layout);
     let sink = Folder::private(folder.path());
-    sink.write(&rendered).map_err(|error| format!("error: {} cannot be written: {error}", folder.path().display()))?;
+    let unwritten = |error| format!("error: {} cannot be written: {error}", folder.path().display());
+    sink.write(&rendered).map_err(unwritten)?;
     let admin_socket = folder.path().join("admin.sock");
     let admin = Admin::new(&admin_socket)?;
     let launch =
@@ -77,6 +78,11 @@ async fn start(args: RunArgs) -> Result<Running, Failure> {
     let mut status = broker.status();
     let envoy = Envoy::start(launch, admin.clone()).await?;
     let endpoint = admin.listen().await.unwrap_or(listen);
+    if endpoint != listen {
+        // The system chose the port: an Envoy that is started again has to take the same one.
+        layout.listen = endpoint;
+        sink.write(&render(&declaration.gateway, &layout)).map_err(unwritten)?;
+    }
     let told = servers::introduce(&mut status).await;
     console::say(&format!("Status: http://{public_address}/status"));
     console::say(&format!("MCP endpoint: http://{}/mcp", envoy::from_here(endpoint)));
