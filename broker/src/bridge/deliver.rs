@@ -24,8 +24,8 @@ pub(crate) struct Delivery {
     pub(crate) server: Arc<Server>,
     /// The session with the server (legacy).
     pub(crate) upstream: Option<Arc<Upstream>>,
-    /// The end of the client's session (legacy).
-    pub(crate) session_ended: CancellationToken,
+    /// The end of the client's session (legacy), or of the broker.
+    pub(crate) ended: CancellationToken,
     /// Kept until the answer is out (legacy).
     #[expect(dead_code, reason = "it is its end that matters")]
     pub(crate) in_flight: Option<InFlight>,

@@ -19,6 +19,7 @@ use protocol::error::{Refusal, code};
 use protocol::http::{Accepts, Media, encode_value, header};
 use protocol::jsonrpc::Id;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// A request on its way to the one server that answers it.
 pub(crate) struct Request {
@@ -54,7 +55,7 @@ pub(crate) async fn legacy(session: &Arc<Session>, request: Request) -> Result<R
         era: Era::Legacy,
         server: request.server,
         upstream: Some(upstream),
-        session_ended: session.ended(),
+        ended: session.ended(),
         in_flight: Some(in_flight),
         id: request.id,
         accepts: request.accepts,
@@ -99,12 +100,13 @@ async fn send(upstream: &Upstream, request: &Request) -> Result<Attempt, Refusal
 }
 
 /// Carries a modern client's request to a modern server. `name` is what the server knows the target by; `headers` are the
-/// client's.
+/// client's. `ending` ends the answer.
 pub(crate) async fn modern(
     request: Request,
     method: &str,
     name: Option<&str>,
     headers: &HeaderMap,
+    ending: CancellationToken,
 ) -> Result<Response, Refusal> {
     let leg = Leg::Modern(Envelope::gateway());
     let extra = modern_headers(method, name, headers);
@@ -118,7 +120,7 @@ pub(crate) async fn modern(
         era: Era::Modern,
         server: request.server,
         upstream: None,
-        session_ended: Default::default(),
+        ended: ending,
         in_flight: None,
         id: request.id,
         accepts: request.accepts,

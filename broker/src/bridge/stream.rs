@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use protocol::answer::Editor;
 use protocol::era::Era;
+use protocol::error::Refusal;
 use protocol::http::Media;
 use protocol::sse;
 use std::time::Duration;
@@ -31,16 +32,19 @@ async fn pump(delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes>) {
     let mut editor = Editor::new(Media::Sse, delivery.rules.clone()).expect(delivery.id.clone());
     let gone = gone(&client, delivery.era);
     tokio::pin!(gone);
-    let error = loop {
+    let refusal = loop {
         let chunk = tokio::select! {
             chunk = body.next() => chunk,
-            () = delivery.session_ended.cancelled() => break UpstreamError::SessionLost,
+            () = delivery.ended.cancelled() => {
+                let message = format!("The session ended before server {} answered.", delivery.server.name());
+                break Refusal::upstream(delivery.era, message);
+            }
             () = &mut gone => return,
         };
         let chunk = match chunk {
             Some(Ok(chunk)) => chunk,
-            Some(Err(error)) => break error,
-            None => break UpstreamError::Closed,
+            Some(Err(error)) => break delivery.failed(&error),
+            None => break delivery.failed(&UpstreamError::Closed),
         };
         let mut out = Vec::with_capacity(chunk.len() + 64);
         editor.push(&chunk, &mut out);
@@ -52,10 +56,10 @@ async fn pump(delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes>) {
     let mut last = Vec::new();
     editor.finish(&mut last);
     if !editor.answered() {
-        tracing::warn!(server = delivery.server.name(), %error, "a stream ended before its answer");
+        tracing::warn!(server = delivery.server.name(), reason = %refusal.message, "a stream ended before its answer");
         // Whatever event was cut off is ended first.
         last.extend_from_slice(b"\n\n");
-        last.extend_from_slice(sse::frame(&delivery.failed(&error).body(Some(&delivery.id))).as_bytes());
+        last.extend_from_slice(sse::frame(&refusal.body(Some(&delivery.id))).as_bytes());
     }
     if !last.is_empty() {
         let _ = client.send(last.into()).await;

@@ -6,8 +6,9 @@ use crate::catalog::Group;
 use crate::resolve;
 use crate::upstream::{Envelope, EventStream, Leg, Server, View, gateway_info};
 use axum::response::Response;
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
-use futures::{StreamExt as _, stream};
+use futures::{Stream, StreamExt as _, stream};
 use protocol::answer;
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
@@ -17,17 +18,20 @@ use protocol::route::CallKind;
 use protocol::sse;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Resources that one subscription may name.
 const MAX_RESOURCES: usize = 1000;
 
 /// How long servers have to acknowledge; who has not by then grants nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Between attempts to subscribe again, at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
@@ -186,14 +190,7 @@ async fn pump(
     let versions = |view: &View| Group::ALL.map(|group| view.catalog.version(Era::Modern, group));
     let mut seen = versions(&views.borrow_and_update());
     let wanted = [filter.tools_list_changed, filter.prompts_list_changed, filter.resources_list_changed];
-    let updates = granted.into_iter().map(|granted| {
-        let server = granted.server;
-        granted
-            .events
-            .filter_map(move |event| std::future::ready(event.ok().map(|e| (Arc::clone(&server), e.data))))
-            .boxed()
-    });
-    let mut updates = stream::select_all(updates);
+    let mut updates = stream::select_all(granted.into_iter().map(|granted| updates(granted).boxed()));
     let mut out = vec![first];
     loop {
         for message in out.drain(..) {
@@ -223,6 +220,32 @@ async fn pump(
     let meta = format!("{{\"{SUBSCRIPTION}\":{raw},\"io.modelcontextprotocol/serverInfo\":{info}}}");
     let result = format!("{{\"resultType\":\"complete\",\"_meta\":{meta}}}");
     let _ = client.send(sse::frame(&reply::response(&id, &result)).into()).await;
+}
+
+/// What a server sends, for as long as anybody listens: a subscription that ends is made anew, and every resource of it may
+/// have changed meanwhile.
+fn updates(granted: Granted) -> impl Stream<Item = (Arc<Server>, String)> + Send {
+    let patient = || ExponentialBuilder::default().with_jitter().without_max_times().build();
+    stream::unfold((granted, patient(), VecDeque::new()), move |(mut granted, mut pauses, mut missed)| async move {
+        loop {
+            if let Some(data) = missed.pop_front() {
+                return Some(((Arc::clone(&granted.server), data), (granted, pauses, missed)));
+            }
+            if let Some(Ok(event)) = granted.events.next().await {
+                pauses = patient();
+                missed.push_back(event.data);
+                continue;
+            }
+            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+            if let Some(again) = granted_by(&granted.server, &granted.own).await {
+                granted.events = again.events;
+                missed.extend(granted.own.iter().map(|uri| {
+                    let uri = quote(uri);
+                    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{UPDATED}\",\"params\":{{\"uri\":{uri}}}}}")
+                }));
+            }
+        }
+    })
 }
 
 /// A server's update of a resource, tagged as the client's; anything else that it says is dropped.

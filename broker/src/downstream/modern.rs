@@ -66,7 +66,7 @@ async fn forward(
     let server = owner.server;
     let rules = resolve::rules(&app.registry, &server);
     let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
-    bridge::modern(request, method, named.then_some(name.as_str()), posted.headers).await
+    bridge::modern(request, method, named.then_some(name.as_str()), posted.headers, app.ending.clone()).await
 }
 
 /// The result of `server/discover`. What it says changes with the servers, so nobody is to keep it for long.

@@ -167,3 +167,26 @@ async fn a_server_that_is_down_is_named() {
     assert_eq!(answer["error"]["code"], -32603);
     assert!(answer["error"]["message"].as_str().unwrap().contains("demo"));
 }
+
+#[tokio::test]
+async fn leaving_cancels_nothing_in_the_legacy_era() {
+    let fake = legacy().start().await;
+    let rig = rig(vec![fake.config("a", "a_")]).await;
+    let client = rig.client().await;
+    let mut events = client.stream(6, "a_wait").await;
+    events.next_of("notifications/message").await;
+    drop(events);
+    client.call(7, "a_echo").await;
+    client.tell(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 6}})).await;
+    fake.wait_until("the call is over", |f| f.waited() == (1, 0)).await;
+}
+
+#[tokio::test]
+async fn the_revision_towards_a_server_is_the_one_it_settled() {
+    let mut manners = legacy();
+    manners.revision = "2025-03-26";
+    let fake = manners.start().await;
+    let rig = rig(vec![fake.config("a", "a_")]).await;
+    rig.client().await.call(1, "a_echo").await;
+    assert_eq!(fake.seen("tools/call")[0].headers["mcp-protocol-version"], "2025-03-26");
+}

@@ -90,6 +90,9 @@ struct Inner {
     ended: Vec<String>,
     streams: BTreeMap<String, usize>,
     seen: Vec<Seen>,
+    /// Calls of `wait` and `elicit` that came to their end, and that were given up.
+    finished: usize,
+    given_up: usize,
 }
 
 impl Manners {
@@ -167,6 +170,17 @@ impl Fake {
         self.shared.told.send((session.to_owned(), message.to_string())).unwrap();
     }
 
+    /// Ends all GET streams and subscriptions.
+    pub(crate) fn cut_streams(&self) {
+        self.shared.told.send((String::new(), String::new())).unwrap();
+    }
+
+    /// Calls of `wait` and `elicit`: how many came to their end, and how many the client gave up.
+    pub(crate) fn waited(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.finished, inner.given_up)
+    }
+
     /// Waits until something is so; looked at anew with each request.
     pub(crate) async fn wait_until(&self, what: &str, done: impl Fn(&Self) -> bool) {
         let mut progress = self.shared.progress.subscribe();
@@ -220,6 +234,9 @@ fn told(shared: &Shared, session: Option<String>, first: Vec<String>) -> Respons
     let later = futures::stream::unfold((told, session), async |(mut told, session)| {
         loop {
             let (to, message) = told.recv().await.ok()?;
+            if message.is_empty() {
+                return None;
+            }
             if session.as_ref().is_none_or(|s| *s == to) {
                 return Some((message, (told, session)));
             }
@@ -395,12 +412,34 @@ where
 {
     let (shared, session) = (Arc::clone(shared), session.to_owned());
     let mut progress = shared.progress.subscribe();
+    let waiting = Waiting { shared: Arc::clone(&shared), finished: false };
     async move {
+        let mut waiting = waiting;
         let find = || {
             let inner = shared.inner.lock().unwrap();
             inner.seen.iter().find(|seen| seen.session == session && looked_for(seen)).cloned()
         };
         let _ = progress.wait_for(|_| find().is_some()).await;
+        waiting.finished = true;
         find().unwrap()
+    }
+}
+
+/// Tells whether a wait came to its end.
+struct Waiting {
+    shared: Arc<Shared>,
+    finished: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut inner = self.shared.inner.lock().unwrap();
+        if self.finished {
+            inner.finished += 1;
+        } else {
+            inner.given_up += 1;
+        }
+        drop(inner);
+        self.shared.progress.send_modify(|n| *n += 1);
     }
 }

@@ -96,6 +96,9 @@ async fn a_subscription_is_acknowledged_tagged_and_ended() {
     a.say("", &json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": params}));
     let updated = events.next_of("notifications/resources/updated").await;
     assert_eq!(updated["params"], json!({"uri": "a+file:///a/below", "_meta": {SUBSCRIPTION: "sub", "x/y": 1}}));
+    // A subscription that the server ends is made anew.
+    a.cut_streams();
+    assert_eq!(events.next_of("notifications/resources/updated").await["params"]["uri"], "a+file:///a");
     rig.configure(vec![a.config("a", "a_"), b.config("b", "b_")]);
     let changed = events.next().await.unwrap();
     assert_eq!(changed["method"], "notifications/tools/list_changed");
@@ -104,4 +107,15 @@ async fn a_subscription_is_acknowledged_tagged_and_ended() {
     let last = events.next().await.unwrap();
     assert_eq!((&last["id"], &last["result"]["_meta"][SUBSCRIPTION]), (&json!("sub"), &json!("sub")));
     assert!(events.next().await.is_none());
+}
+
+#[tokio::test]
+async fn leaving_cancels_in_the_modern_era() {
+    let fake = modern().start().await;
+    let rig = rig(vec![fake.config("a", "a_")]).await;
+    let answer = rig.modern().request(&json!(1), "tools/call", json!({"name": "a_wait"})).send().await.unwrap();
+    let mut events = Events::of(answer);
+    events.next_of("notifications/message").await;
+    drop(events);
+    fake.wait_until("the call is given up", |f| f.waited() == (0, 1)).await;
 }

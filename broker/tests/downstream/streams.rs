@@ -65,3 +65,17 @@ async fn a_changed_configuration_is_told() {
     rig.configure(vec![a.config("a", "a_"), b.config("b", "b_")]);
     stream.next_of("notifications/tools/list_changed").await;
 }
+
+#[tokio::test]
+async fn a_stream_that_a_server_ends_is_opened_again() {
+    let fake = legacy().start().await;
+    let rig = rig(vec![fake.config("a", "a_")]).await;
+    let client = rig.client().await;
+    let mut stream = client.listen().await;
+    client.call(1, "a_echo").await;
+    let session = fake.seen("tools/call")[0].session.clone();
+    fake.cut_streams();
+    fake.wait_until("it is open again", |f| f.streams(&session) == 2).await;
+    fake.say(&session, &json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "hi"}}));
+    assert_eq!(stream.next_of("notifications/message").await["params"]["data"], "hi");
+}
