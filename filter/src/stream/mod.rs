@@ -24,6 +24,8 @@ use std::rc::{Rc, Weak};
 
 /// Envoy's route of the endpoint. On any other route the filter lets a request pass.
 const ROUTE: &str = "mcp";
+/// Envoy's route to servers, which a request is on only when this filter has put it there.
+const SERVERS: &str = "server";
 /// Most bytes of a request that are kept, should its server have forgotten the session.
 const REPEATABLE: usize = 64 << 10;
 /// Headers that a client's request must not carry beside the internal ones.
@@ -180,8 +182,14 @@ impl Stream {
     fn on_headers(&mut self, end: bool) -> Action {
         self.headers = Headers::read(MapType::HttpRequestHeaders);
         self.headers.remove(|name| name.starts_with(header::INTERNAL_PREFIX) || name.starts_with(STEERING));
-        if host::property(&["xds", "route_name"]).as_deref() != Some(ROUTE) {
-            return Action::Continue;
+        match host::property(&["xds", "route_name"]).as_deref() {
+            Some(ROUTE) => {}
+            // The listener lets nobody choose it; should one do without that, this is the last line.
+            Some(SERVERS) => {
+                let message = format!("Header {} is the gateway's own: send the request without it.", header::CLUSTER);
+                return self.refuse(&Refusal::transport(400, code::TRANSPORT, message));
+            }
+            _ => return Action::Continue,
         }
         self.phase = Phase::Reading;
         let Some(shared) = self.shared.clone() else {

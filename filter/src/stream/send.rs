@@ -64,7 +64,7 @@ impl Stream {
         self.address(server, destination);
         self.sent = if self.answering { Sent::Answer } else { Sent::Call(destination.clone()) };
         let action = self.release();
-        host::check("choosing the route", hostcalls::call_foreign_function("clear_route_cache", None));
+        host::clear_route();
         action
     }
 
