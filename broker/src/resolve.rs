@@ -85,11 +85,13 @@ pub(crate) fn rules(registry: &Registry, server: &Server) -> Rules {
 /// Whether a server can be used by clients of an era.
 async fn usable(era: Era, server: &Server) -> Result<(), Refusal> {
     let unknown = || server.snapshot().eras().is_empty();
-    if unknown() {
-        // It has not answered since it was configured; it may be about to.
+    // Opening a legacy session shows at once whether the server is there; a modern request is only routed.
+    let down = || era == Era::Modern && server.snapshot().state == State::Down;
+    if unknown() || down() {
+        // It may be there by now, or about to answer for the first time.
         let _ = tokio::time::timeout(PATIENCE, server.refresh()).await;
     }
-    if server.spoken(era).is_some() {
+    if server.spoken(era).is_some() && !down() {
         return Ok(());
     }
     let (name, snapshot) = (server.name(), server.snapshot());

@@ -52,7 +52,7 @@ pub(super) async fn message(
         (MessageKind::Request, Some(id)) => request(app, session, posted, id).await,
         (MessageKind::Response, _) => {
             if let Early::Answer { to, id } = early(&posted.envelope, true) {
-                notices::answer(session, &to, &id, &posted.body).await;
+                notices::answer(session, to, &id, &posted.body);
             }
             Ok(reply::accepted())
         }

@@ -9,13 +9,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Takes an answer of the client to the server that asked, with the id that the server gave. An answer to nobody is dropped.
-pub(super) async fn answer(session: &Arc<Session>, to: &Tagged, id: &Range<u64>, body: &Bytes) {
-    let Some(upstream) = session.open_upstream(&to.server).await else {
-        tracing::debug!(server = to.server, "an answer for a server without a session was dropped");
-        return;
-    };
+pub(super) fn answer(session: &Arc<Session>, to: Tagged, id: &Range<u64>, body: &Bytes) {
     if let Some(body) = replace(body, id, to.raw.as_bytes()) {
-        send(&upstream, body).await;
+        tokio::spawn(send_to(Arc::clone(session), to.server, body));
     }
 }
 
@@ -34,14 +30,16 @@ pub(super) fn notification(session: &Arc<Session>, envelope: &Envelope, body: &B
             let Some(token) = &envelope.progress_token else { return };
             let Some(to) = untag(&token.bytes) else { return };
             let Some(body) = replace(body, &token.span, to.raw.as_bytes()) else { return };
-            let session = Arc::clone(session);
-            tokio::spawn(async move {
-                if let Some(upstream) = session.open_upstream(&to.server).await {
-                    send(&upstream, body).await;
-                }
-            });
+            tokio::spawn(send_to(Arc::clone(session), to.server, body));
         }
         _ => {}
+    }
+}
+
+async fn send_to(session: Arc<Session>, server: String, body: Bytes) {
+    match session.open_upstream(&server).await {
+        Some(upstream) => send(&upstream, body).await,
+        None => tracing::debug!(server, "a message for a server without a session was dropped"),
     }
 }
 
