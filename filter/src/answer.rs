@@ -49,11 +49,25 @@ impl Stream {
             return Action::Continue;
         }
         match std::mem::replace(&mut self.sent, Sent::Nowhere) {
-            Sent::Nowhere => Action::Continue,
+            Sent::Nowhere => self.never_sent(),
             Sent::Broker => self.broker_answers(),
             Sent::Answer => self.posted(),
             Sent::Call(destination) => self.server_answers(&destination, end),
         }
+    }
+
+    /// Envoy answered before the request was on its way.
+    fn never_sent(&mut self) -> Action {
+        if self.is_foreign() {
+            return Action::Continue;
+        }
+        let status = status(&Headers::read(MapType::HttpResponseHeaders));
+        let what = match status {
+            408 => "The request did not come in time.",
+            413 => "The request is larger than the gateway holds.",
+            _ => "The request could not be read.",
+        };
+        self.refuse(&Refusal::transport(status, code::TRANSPORT, what))
     }
 
     fn broker_answers(&mut self) -> Action {

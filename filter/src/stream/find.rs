@@ -17,14 +17,24 @@ use std::time::Duration;
 /// How long the broker may take to say where an unprefixed name leads.
 const LOOKUP: Duration = Duration::from_secs(60);
 
+/// How the message is changed for its server.
+struct Edit {
+    server: String,
+    cut: Cut,
+    /// What stands in the place of the cut.
+    replacement: String,
+    /// What is called, as the server knows it.
+    name: Option<String>,
+}
+
 impl Stream {
     pub(super) fn call(&mut self, call: &Call, size: usize) -> Action {
-        let Some(shared) = self.shared.clone() else { return self.send_to_broker() };
+        let Some(shared) = self.shared.clone() else { return self.pass_on(size) };
         let era = self.era();
         let session = self.session().filter(|_| era == Era::Legacy).map(str::to_owned);
         // What needs to be folded, and what the broker refuses anyway, does not need the fast path.
         if self.accepts() != Accepts::BOTH || (era == Era::Legacy && session.is_none()) {
-            return self.send_to_broker();
+            return self.pass_on(size);
         }
         let text = &call.target.text;
         let route = match call.kind {
@@ -36,7 +46,12 @@ impl Stream {
             (Some(server), Some(route)) => {
                 let mut name = text.clone();
                 name.replace_range(route.added.clone(), "");
-                let edit = cut(&call.target, &route.added).map(|cut| (server.name.clone(), cut, name));
+                let edit = cut(&call.target, &route.added).map(|cut| Edit {
+                    server: server.name.clone(),
+                    cut,
+                    replacement: String::new(),
+                    name: Some(name),
+                });
                 (Target::Server(server.name.clone()), edit)
             }
             _ => (unprefixed(call.kind, text), None),
@@ -46,22 +61,18 @@ impl Stream {
     }
 
     /// Takes the prefix out, and finds out where to go: from the cache, or from the broker.
-    fn find(
-        &mut self,
-        shared: &Shared,
-        key: Key,
-        edit: Option<(String, Cut, String)>,
-        timeout: Duration,
-        size: usize,
-    ) -> Action {
+    fn find(&mut self, shared: &Shared, key: Key, edit: Option<Edit>, timeout: Duration, size: usize) -> Action {
         let ended = key.session.as_deref().map_or(0, ended::mark);
         let known = shared.cache.borrow_mut().get(&key, ended, shared.epoch.get(), shared.now.get());
-        if let Some((server, cut, name)) = edit {
-            self.edit(size, &cut, b"");
-            if self.era() == Era::Modern {
-                self.headers.set(header::NAME, &encode_value(&name));
+        match edit {
+            None => self.give_back(size, None),
+            Some(Edit { server, cut, replacement, name }) => {
+                self.give_back(size, Some((&cut, replacement.as_bytes())));
+                if let Some(name) = name.filter(|_| self.era() == Era::Modern) {
+                    self.headers.set(header::NAME, &encode_value(&name));
+                }
+                self.cut_for = Some(server);
             }
-            self.cut_for = Some(server);
         }
         self.key = Some(key.clone());
         match known {
@@ -83,33 +94,47 @@ impl Stream {
 
     pub(super) fn answer_to(&mut self, to: &Tagged, id: Range<u64>, size: usize) -> Action {
         let (Some(shared), Some(session)) = (self.shared.clone(), self.session().map(str::to_owned)) else {
-            return self.send_to_broker();
+            return self.pass_on(size);
         };
-        let Some(server) = shared.settings.server(&to.server) else { return self.send_to_broker() };
+        let Some(server) = shared.settings.server(&to.server) else { return self.pass_on(size) };
         let timeout = Duration::from_millis(server.timeout_ms);
-        self.edit(size, &Cut { span: id }, to.raw.as_bytes());
-        self.cut_for = Some(server.name.clone());
         self.answering = true;
+        let edit = Edit { server: server.name.clone(), cut: Cut { span: id }, replacement: to.raw.clone(), name: None };
         let target = Target::Server(server.name.clone());
-        self.find(&shared, Key { era: Era::Legacy, session: Some(session), target }, None, timeout, size)
+        self.find(&shared, Key { era: Era::Legacy, session: Some(session), target }, Some(edit), timeout, size)
     }
 
-    /// Puts `replacement` in the place of the bytes of `cut`, all of which Envoy shows.
-    fn edit(&mut self, size: usize, cut: &Cut, replacement: &[u8]) {
-        let end = usize::try_from(cut.span.end).unwrap_or(usize::MAX).min(size);
-        let mut head = match &self.original {
-            Some(original) => original.get(..end).unwrap_or_default().to_vec(),
-            None => host::body(BufferType::HttpRequestBody, 0, end),
+    /// Gives the body so far back to Envoy, of which it shows the last `size` bytes, and sends it to the broker.
+    pub(super) fn pass_on(&mut self, size: usize) -> Action {
+        self.give_back(size, None);
+        self.send_to_broker()
+    }
+
+    /// Gives the body so far back to Envoy, of which it shows the last `size` bytes, with `edit` made: the bytes of a cut, and
+    /// what stands in their place.
+    fn give_back(&mut self, size: usize, edit: Option<(&Cut, &[u8])>) {
+        let Some(body) = &self.original else { return };
+        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(body.len());
+        let (start, end, replacement) = match edit {
+            Some((cut, replacement)) => (at(cut.span.start), at(cut.span.end), replacement),
+            None => (0, 0, &b""[..]),
         };
-        // A host can replace the beginning of a body only.
-        head.truncate(usize::try_from(cut.span.start).unwrap_or(usize::MAX));
-        head.extend_from_slice(replacement);
-        host::set_body(BufferType::HttpRequestBody, end, &head);
-        let length = self.headers.get("content-length").and_then(|length| length.parse::<u64>().ok());
-        if let Some(length) = length {
-            let length = (length + replacement.len() as u64).saturating_sub(cut.len());
-            self.headers.set("content-length", &length.to_string());
+        let (head, tail) = (body.get(..start).unwrap_or_default(), body.get(end..).unwrap_or_default());
+        if body.len() > size {
+            // Part of it has been taken out of Envoy's buffer.
+            host::set_body(BufferType::HttpRequestBody, size, &[head, replacement, tail].concat());
+        } else if edit.is_some() {
+            // A host can replace the beginning of a body only.
+            host::set_body(BufferType::HttpRequestBody, end, &[head, replacement].concat());
         }
+        if let Some((cut, replacement)) = edit {
+            let length = self.headers.get("content-length").and_then(|length| length.parse::<u64>().ok());
+            if let Some(length) = length {
+                let length = (length + replacement.len() as u64).saturating_sub(cut.len());
+                self.headers.set("content-length", &length.to_string());
+            }
+        }
+        self.keep_short();
     }
 }
 

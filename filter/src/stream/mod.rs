@@ -101,9 +101,7 @@ pub(crate) struct Stream {
     admitted: Option<Admitted>,
     said: Said,
     pub(crate) reader: Reader,
-    /// Bytes of the body that Envoy holds for us.
-    held: usize,
-    /// The body as the client sent it, while it is short enough to be repeated.
+    /// The body as the client sent it: until it is released, all of it; then while it is short enough to be repeated.
     pub(crate) original: Option<Vec<u8>>,
     /// What the broker is asked.
     pub(crate) key: Option<Key>,
@@ -128,7 +126,6 @@ impl Stream {
             admitted: None,
             said: Said::default(),
             reader: Reader::default(),
-            held: 0,
             original: Some(Vec::new()),
             key: None,
             stale: None,
@@ -166,6 +163,10 @@ impl Stream {
     /// Marks the request as answered by the filter.
     pub(crate) fn done(&mut self) {
         self.phase = Phase::Refused;
+    }
+
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.phase == Phase::Foreign
     }
 
     pub(crate) fn refused(&self) -> bool {
@@ -219,18 +220,16 @@ impl Stream {
     }
 
     fn on_body(&mut self, size: usize, end: bool) -> Action {
-        // While it is read, Envoy shows all that it holds; later, only what is new.
-        let start = if self.phase == Phase::Reading { self.held } else { 0 };
         match self.phase {
             Phase::Foreign => return Action::Continue,
             Phase::Refused => return Action::Pause,
             _ => {}
         }
-        let bytes = host::body(BufferType::HttpRequestBody, start, size.saturating_sub(start));
-        self.keep(&bytes);
+        let bytes = host::body(BufferType::HttpRequestBody, 0, size);
         if let Err(refusal) = self.reader.push(&bytes).and_then(|()| if end { self.check_whole() } else { Ok(()) }) {
             return self.refuse(&refusal);
         }
+        self.keep(bytes);
         match self.phase {
             Phase::Reading => self.decide(size, end),
             Phase::Waiting => Action::StopIterationAndWatermark,
@@ -249,19 +248,26 @@ impl Stream {
             return self.refuse(&refusal);
         }
         match self.phase {
-            Phase::Reading => self.decide(self.held, true),
+            Phase::Reading => self.decide(0, true),
             Phase::Waiting => Action::Pause,
             _ => Action::Continue,
         }
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
+    fn keep(&mut self, bytes: Vec<u8>) {
         let Some(original) = &mut self.original else { return };
-        if original.len() + bytes.len() > REPEATABLE {
+        if self.phase != Phase::Reading && original.len() + bytes.len() > REPEATABLE {
             self.original = None;
+        } else if original.is_empty() {
+            *original = bytes;
         } else {
-            original.extend_from_slice(bytes);
+            original.extend_from_slice(&bytes);
         }
+    }
+
+    /// From here on the body is kept only to be repeated.
+    fn keep_short(&mut self) {
+        self.original.take_if(|original| original.len() > REPEATABLE);
     }
 
     fn check_whole(&self) -> Result<(), Refusal> {
@@ -277,16 +283,17 @@ impl Stream {
     fn decide(&mut self, size: usize, end: bool) -> Action {
         match early(self.reader.envelope(), end) {
             Early::Unknown => self.hold(size),
-            Early::Broker => self.send_to_broker(),
+            Early::Broker => self.pass_on(size),
             Early::Call(call) => self.call(&call, size),
             Early::Answer { to, id } => self.answer_to(&to, id, size),
         }
     }
 
+    /// Takes what has come out of Envoy's buffer, which has a limit of its own, and waits for more.
     fn hold(&mut self, size: usize) -> Action {
-        self.held = size;
         let limit = self.shared.as_ref().map_or(0, |s| s.settings.plugin.limits.held_body_bytes);
-        if size <= limit as usize {
+        if self.reader.position() <= u64::from(limit) {
+            host::set_body(BufferType::HttpRequestBody, size, b"");
             return Action::Pause;
         }
         let message = format!(
