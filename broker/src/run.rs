@@ -6,6 +6,7 @@ use crate::session::{Slot, Store};
 use crate::status::Status;
 use crate::upstream::Registry;
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use protocol::config::Gateway;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +81,12 @@ impl Broker {
 }
 
 async fn serve(listener: TcpListener, router: Router, ending: CancellationToken) {
+    let listener = listener.tap_io(|connection| {
+        // Events are small and each has to go out at once.
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+    });
     let served = axum::serve(listener, router).with_graceful_shutdown(ending.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "a port is no longer served");
