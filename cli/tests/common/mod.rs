@@ -29,7 +29,8 @@ pub(crate) fn envoy() -> PathBuf {
 
 /// What `make build` left.
 pub(crate) fn dist(name: &str) -> PathBuf {
-    let path = root().join("dist").join(name);
+    let folder = std::env::var_os("MCP_GATEWAY_DIST").map_or_else(|| root().join("dist"), PathBuf::from);
+    let path = folder.join(name);
     assert!(path.is_file(), "{} is missing: run `make build` first", path.display());
     path
 }
