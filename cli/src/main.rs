@@ -15,7 +15,11 @@ mod validate;
 
 use args::{Cli, Command};
 use clap::Parser;
+use std::io::IsTerminal;
 use std::process::ExitCode;
+
+/// What is logged if `RUST_LOG` says nothing. How servers are is told by [`servers`] already.
+const LOG: &str = "warn,mcp_gateway_broker::upstream::supervisor=error";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -48,8 +52,14 @@ fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
     runtime.block_on(work)
 }
 
-/// Logs go to standard error, from `warn` on or as `RUST_LOG` says.
+/// Logs go to standard error, as [`LOG`] or `RUST_LOG` says.
 fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| LOG.into());
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(colours)
+        .init();
 }
