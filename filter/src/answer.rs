@@ -93,12 +93,12 @@ impl Stream {
             reply::send(202, vec![], None);
             return Action::Pause;
         }
-        self.clean(headers, |_| false);
+        clean(&headers, |_| false);
         Action::Continue
     }
 
     fn server_answers(&mut self, destination: &Destination, end: bool) -> Action {
-        let mut headers = Headers::read(MapType::HttpResponseHeaders);
+        let headers = Headers::read(MapType::HttpResponseHeaders);
         let status = status(&headers);
         if status >= 400 && !from_upstream() {
             return self.unreachable(destination);
@@ -121,25 +121,23 @@ impl Stream {
         if status != 200 && !(self.era() == Era::Modern && matches!(status, 400 | 404)) {
             headers.set(":status", "200");
         }
-        self.clean(headers, |name| name == "content-length");
+        clean(&headers, |name| name == "content-length");
         self.edit_answer(destination, media);
         Action::Continue
     }
 
     fn edit_answer(&mut self, destination: &Destination, media: Media) {
-        let settings = self.shared.as_ref().map(|s| &s.settings);
-        let prefix = settings.and_then(|s| s.server(&destination.server)).map_or("", |s| s.prefix.as_str());
-        let mut editor = Editor::new(media, Rules::new(&destination.server, prefix, &destination.web_uris));
+        let rules = self.shared.as_ref().and_then(|s| s.settings.rules(&destination.server));
+        let mut rules = rules.unwrap_or_else(|| Rules::new(&destination.server, "", &[]));
+        if !destination.web_uris.is_empty() {
+            rules.web_uris = destination.web_uris.as_slice().into();
+        }
+        let mut editor = Editor::new(media, rules);
         if let Some(id) = self.reader().envelope().id.clone() {
             editor = editor.expect(id);
         }
         let held = (media == Media::Json).then(Vec::new);
         self.answer = Answer::Edit(Box::new(Edit { server: destination.server.clone(), editor, media, held }));
-    }
-
-    /// Removes what is not for the client, and what `more` picks.
-    fn clean(&self, mut headers: Headers, more: impl Fn(&str) -> bool) {
-        headers.remove(|name| PRIVATE.contains(&name) || name.starts_with(header::INTERNAL_PREFIX) || more(name));
     }
 
     fn unreachable(&mut self, destination: &Destination) -> Action {
@@ -253,6 +251,11 @@ impl Edit {
             host::set_body(RESPONSE, size, &out);
         }
     }
+}
+
+/// Removes what is not for the client, and what `more` picks.
+fn clean(headers: &Headers, more: impl Fn(&str) -> bool) {
+    headers.remove(|name| PRIVATE.contains(&name) || name.starts_with(header::INTERNAL_PREFIX) || more(name));
 }
 
 fn status(headers: &Headers) -> u16 {

@@ -1,5 +1,6 @@
 //! The plugin configuration, ready for use.
 
+use protocol::answer::Rules;
 use protocol::config::{Plugin, PluginServer};
 use protocol::naming::Table;
 
@@ -8,13 +9,21 @@ use protocol::naming::Table;
 pub(crate) struct Settings {
     pub(crate) plugin: Plugin,
     pub(crate) table: Table,
+    /// For each server, how its answers are edited.
+    rules: Vec<Rules>,
 }
 
 impl Settings {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, String> {
         let plugin: Plugin = serde_json::from_slice(json).map_err(|e| e.to_string())?;
         let table = Table::new(plugin.servers.iter().map(|s| s.prefix.as_str()));
-        Ok(Self { plugin, table })
+        let rules = plugin.servers.iter().map(|s| Rules::new(&s.name, &s.prefix, &[])).collect();
+        Ok(Self { plugin, table, rules })
+    }
+
+    /// How a server's answers are edited.
+    pub(crate) fn rules(&self, server: &str) -> Option<Rules> {
+        self.rules.iter().find(|rules| &*rules.server == server).cloned()
     }
 
     pub(crate) fn server(&self, name: &str) -> Option<&PluginServer> {

@@ -60,46 +60,15 @@ pub(crate) enum Sent {
     Answer,
 }
 
-/// What the client said in the headers that its body has to agree with. The headers themselves change on the way.
-#[derive(Debug, Default)]
-struct Said {
-    session: Option<String>,
-    protocol_version: Option<String>,
-    method: Option<String>,
-    name: Option<String>,
-}
-
-impl Said {
-    fn of(headers: &Headers) -> Self {
-        let get = |name| headers.get(name).map(str::to_owned);
-        Self {
-            session: get(header::SESSION_ID),
-            protocol_version: get(header::PROTOCOL_VERSION),
-            method: get(header::METHOD),
-            name: get(header::NAME),
-        }
-    }
-
-    fn head(&self) -> Head<'_> {
-        Head {
-            session: self.session.as_deref(),
-            protocol_version: self.protocol_version.as_deref(),
-            mcp_method: self.method.as_deref(),
-            mcp_name: self.name.as_deref(),
-            ..Head::default()
-        }
-    }
-}
-
 /// A request and its answer.
 pub(crate) struct Stream {
     id: u32,
     me: Weak<RefCell<Stream>>,
     pub(crate) shared: Option<Rc<Shared>>,
     phase: Phase,
+    /// As the client sent them.
     headers: Headers,
     admitted: Option<Admitted>,
-    said: Said,
     pub(crate) reader: Reader,
     /// The body as the client sent it: until it is released, all of it; then while it is short enough to be repeated.
     pub(crate) original: Option<Vec<u8>>,
@@ -124,7 +93,6 @@ impl Stream {
             phase: Phase::Foreign,
             headers: Headers::none(),
             admitted: None,
-            said: Said::default(),
             reader: Reader::default(),
             original: Some(Vec::new()),
             key: None,
@@ -149,7 +117,7 @@ impl Stream {
     }
 
     pub(crate) fn session(&self) -> Option<&str> {
-        self.said.session.as_deref()
+        self.headers.get(header::SESSION_ID)
     }
 
     pub(crate) fn is_delete(&self) -> bool {
@@ -209,7 +177,6 @@ impl Stream {
             }
             Ok(admitted) => self.admitted = Some(admitted),
         }
-        self.said = Said::of(&self.headers);
         match self.admitted.map(|a| a.verb) {
             Some(Verb::Post) if end => {
                 self.refuse(&Refusal::transport(400, code::PARSE, "The body is empty: send a JSON-RPC message."))
@@ -276,7 +243,7 @@ impl Stream {
         if envelope.batch {
             return Ok(());
         }
-        verify(self.era(), &self.said.head(), envelope).map(|_| ())
+        verify(self.era(), &head(&self.headers), envelope).map(|_| ())
     }
 
     /// Sends the request on its way, if its bytes so far tell where.

@@ -4,7 +4,6 @@ use super::node::{Mark, Node};
 use super::number::Number;
 use super::strings;
 use super::utf8::Utf8;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 /// Deepest nesting that is read.
@@ -409,6 +408,11 @@ impl Scanner {
     }
 }
 
+/// FNV-1a. Whoever makes two names collide has only their own message refused.
+fn fnv(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 impl Level {
     /// The node of the member with this raw name. `whole` unless the name was too long to be kept.
     fn key(&mut self, raw: &[u8], whole: bool) -> Result<Option<&'static Node>, ScanError> {
@@ -432,9 +436,7 @@ impl Level {
     /// Names that we route by count as equal in any case: some readers (Go's `encoding/json`) take `Name` for `name`.
     fn note(&mut self, name: &str) -> Result<(), ScanError> {
         let known = self.node.members.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(n, _)| *n);
-        let mut hasher = DefaultHasher::new();
-        known.unwrap_or(name).hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = fnv(known.unwrap_or(name));
         if self.seen.contains(&hash) {
             return Err(ScanError::Duplicate);
         }

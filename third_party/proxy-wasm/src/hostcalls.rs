@@ -180,6 +180,19 @@ pub fn get_map(map_type: MapType) -> Result<Vec<(String, String)>, Status> {
     }
 }
 
+/// Like [`get_map_bytes`], as the ABI has it: the number of pairs, their lengths, then names and values, each with a NUL.
+pub fn get_map_serialized(map_type: MapType) -> Result<Bytes, Status> {
+    unsafe {
+        let mut return_data: *mut u8 = null_mut();
+        let mut return_size: usize = 0;
+        match proxy_get_header_map_pairs(map_type, &mut return_data, &mut return_size) {
+            Status::Ok if return_data.is_null() => Ok(Vec::new()),
+            Status::Ok => Ok(Vec::from_raw_parts(return_data, return_size, return_size)),
+            status => Err(status),
+        }
+    }
+}
+
 pub fn get_map_bytes(map_type: MapType) -> Result<Vec<(String, Bytes)>, Status> {
     unsafe {
         let mut return_data: *mut u8 = null_mut();
