@@ -69,6 +69,8 @@ pub(crate) struct Stream {
     /// As the client sent them.
     headers: Headers,
     admitted: Option<Admitted>,
+    /// `Content-Length` as the client sent it.
+    announced: Option<u64>,
     pub(crate) reader: Reader,
     /// The body as the client sent it: until it is released, all of it; then while it is short enough to be repeated.
     pub(crate) original: Option<Vec<u8>>,
@@ -93,6 +95,7 @@ impl Stream {
             phase: Phase::Foreign,
             headers: Headers::none(),
             admitted: None,
+            announced: None,
             reader: Reader::default(),
             original: Some(Vec::new()),
             key: None,
@@ -164,11 +167,15 @@ impl Stream {
         let Some(shared) = self.shared.clone() else {
             return self.refuse(&Refusal::upstream(Era::Legacy, "The gateway has no configuration yet."));
         };
-        if let Some(name) = SINGLE.into_iter().find(|name| self.headers.repeated(name)) {
-            let message = format!("Header {name} is there more than once.");
-            return self.refuse(&Refusal::transport(400, code::TRANSPORT, message));
-        }
-        match admit(&head(&self.headers), &shared.settings.plugin.access) {
+        let repeated = SINGLE.into_iter().find(|name| self.headers.repeated(name));
+        let admitted = match repeated {
+            Some(name) => {
+                let message = format!("Header {name} is there more than once.");
+                Err(Refusal::transport(400, code::TRANSPORT, message))
+            }
+            None => admit(&head(&self.headers), &shared.settings.plugin.access),
+        };
+        match admitted {
             Err(refusal) => {
                 // Known only now, and needed for the form of the answer.
                 let accepts = Accepts::parse(self.headers.get("accept"));
@@ -177,6 +184,7 @@ impl Stream {
             }
             Ok(admitted) => self.admitted = Some(admitted),
         }
+        self.announced = self.headers.get("content-length").and_then(|length| length.parse().ok());
         match self.admitted.map(|a| a.verb) {
             Some(Verb::Post) if end => {
                 self.refuse(&Refusal::transport(400, code::PARSE, "The body is empty: send a JSON-RPC message."))
@@ -193,12 +201,15 @@ impl Stream {
             _ => {}
         }
         let bytes = host::body(BufferType::HttpRequestBody, 0, size);
-        if let Err(refusal) = self.reader.push(&bytes).and_then(|()| if end { self.check_whole() } else { Ok(()) }) {
+        let read = self.reader.push(&bytes);
+        // With its announced length the server has all of it, whatever comes of the end that Envoy tells separately.
+        let whole = end || self.announced == Some(self.reader.position());
+        if let Err(refusal) = read.and_then(|()| if whole { self.check_whole() } else { Ok(()) }) {
             return self.refuse(&refusal);
         }
         self.keep(bytes);
         match self.phase {
-            Phase::Reading => self.decide(size, end),
+            Phase::Reading => self.decide(size, whole),
             Phase::Waiting => Action::StopIterationAndWatermark,
             _ => Action::Continue,
         }
@@ -247,8 +258,8 @@ impl Stream {
     }
 
     /// Sends the request on its way, if its bytes so far tell where.
-    fn decide(&mut self, size: usize, end: bool) -> Action {
-        match early(self.reader.envelope(), end) {
+    fn decide(&mut self, size: usize, whole: bool) -> Action {
+        match early(self.reader.envelope(), whole) {
             Early::Unknown => self.hold(size),
             Early::Broker => self.pass_on(size),
             Early::Call(call) => self.call(&call, size),
