@@ -75,6 +75,7 @@ pub(crate) fn internal(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(operator::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&app), internal::check_key))
         .route("/healthz", get(operator::healthz))
+        .method_not_allowed_fallback(operator::method_not_allowed)
         .fallback(operator::not_found)
         .with_state(app)
 }
