@@ -1,1 +1,14 @@
-//! tests
+//! What the end-to-end tests are made of.
+//!
+//! * [`gateway`]: the gateway as it is shipped: `dist/mcp-gateway run`, with its Envoy;
+//! * [`fake`]: MCP servers in the test's own process, that record every byte they get and do what the test says;
+//! * [`client`]: HTTP and MCP clients that send every byte as the test says;
+//! * [`process`]: other processes: sample servers and peers of other SDKs.
+
+pub mod client;
+pub mod fake;
+pub mod gateway;
+pub mod process;
+mod wait;
+
+pub use wait::{PATIENCE, until, within};

@@ -1,0 +1,11 @@
+//! Clients that send every byte as the test says.
+
+mod events;
+mod http;
+mod raw;
+mod session;
+
+pub use self::http::{Body, Http, Open, Reply, Request};
+pub use events::Events;
+pub use raw::raw;
+pub use session::{Session, initialize};

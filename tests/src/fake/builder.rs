@@ -1,0 +1,101 @@
+//! What a server has, and how it behaves.
+
+use super::{Exchange, Fake, lists};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a server does with one request.
+pub(super) type Handler = Arc<dyn Fn(Exchange) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A server that is being put together.
+#[derive(Clone)]
+pub struct Builder(Plan);
+
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub(super) modern: bool,
+    pub(super) sessions: bool,
+    pub(super) lost: u16,
+    pub(super) revision: Option<&'static str>,
+    pub(super) handlers: BTreeMap<(&'static str, String), Handler>,
+    pub(super) lists: BTreeMap<&'static str, Vec<Value>>,
+}
+
+impl Builder {
+    pub(super) fn new(modern: bool) -> Self {
+        let (handlers, lists) = (BTreeMap::new(), BTreeMap::new());
+        Self(Plan { modern, sessions: !modern, lost: 404, revision: None, handlers, lists })
+    }
+
+    /// Neither session ids nor a GET stream.
+    #[must_use]
+    pub fn stateless(mut self) -> Self {
+        self.0.sessions = false;
+        self
+    }
+
+    /// An unknown session gets this HTTP status instead of 404.
+    #[must_use]
+    pub fn lost_is(mut self, status: u16) -> Self {
+        self.0.lost = status;
+        self
+    }
+
+    /// Settles on this revision, whatever the client asks for.
+    #[must_use]
+    pub fn settles(mut self, revision: &'static str) -> Self {
+        self.0.revision = Some(revision);
+        self
+    }
+
+    /// With a tool.
+    #[must_use]
+    pub fn tool<F>(self, name: &str, handler: impl Fn(Exchange) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.item("tools", "tools/call", name, lists::tool(name), handler)
+    }
+
+    /// With a prompt.
+    #[must_use]
+    pub fn prompt<F>(self, name: &str, handler: impl Fn(Exchange) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.item("prompts", "prompts/get", name, json!({ "name": name }), handler)
+    }
+
+    /// With a resource.
+    #[must_use]
+    pub fn resource<F>(self, uri: &str, handler: impl Fn(Exchange) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.item("resources", "resources/read", uri, json!({ "uri": uri, "name": uri }), handler)
+    }
+
+    fn item<F>(
+        mut self,
+        list: &'static str,
+        method: &'static str,
+        name: &str,
+        listed: Value,
+        handler: impl Fn(Exchange) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.0.lists.entry(list).or_default().push(listed);
+        self.0.handlers.insert((method, name.to_owned()), Arc::new(move |exchange| handler(exchange).boxed()));
+        self
+    }
+
+    /// Starts it on a port of the system's choice.
+    pub fn start(self) -> Fake {
+        Fake::new(self.0)
+    }
+}

@@ -1,0 +1,185 @@
+//! The gateway as it is shipped.
+
+use crate::client::Http;
+use crate::process::{Process, built, root};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// A `gateway.yaml`.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    servers: String,
+    rest: String,
+}
+
+impl Config {
+    /// One without servers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a server. Without a prefix where that is empty.
+    #[must_use]
+    pub fn server(self, name: &str, prefix: &str, url: &str) -> Self {
+        self.server_with(name, prefix, url, "")
+    }
+
+    /// With a server that has further fields, each as `, key: value`.
+    #[must_use]
+    pub fn server_with(mut self, name: &str, prefix: &str, url: &str, more: &str) -> Self {
+        let prefix = if prefix.is_empty() { String::new() } else { format!(", prefix: {prefix}") };
+        let _ = writeln!(self.servers, "  - {{ name: {name}{prefix}, url: \"{url}\"{more} }}");
+        self
+    }
+
+    /// With a further line on top.
+    #[must_use]
+    pub fn line(mut self, line: &str) -> Self {
+        let _ = writeln!(self.rest, "{line}");
+        self
+    }
+
+    /// As the file's text.
+    pub fn text(&self) -> String {
+        let servers = if self.servers.is_empty() { " []\n".to_owned() } else { format!("\n{}", self.servers) };
+        format!("{}servers:{servers}", self.rest)
+    }
+
+    /// Starts a gateway and waits until it knows all its servers.
+    pub async fn start(&self) -> Gateway {
+        Gateway::start(self).await
+    }
+}
+
+/// A running gateway. Ends with all that it started when dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Its process, and Envoy's under it.
+    pub process: Process,
+    endpoint: String,
+    operator: String,
+    directory: TempDir,
+}
+
+impl Gateway {
+    async fn start(config: &Config) -> Self {
+        let directory = tempfile::tempdir().expect("a folder for temporary files");
+        let file = directory.path().join("gateway.yaml");
+        std::fs::write(&file, config.text()).expect("writing gateway.yaml");
+        let args = ["run", "-f", path(&file), "--listen", "127.0.0.1:0", "--envoy", path(envoy())];
+        let wasm = built("mcp-gateway.wasm");
+        let process = Process::start(&built("mcp-gateway"), &[&args[..], &["--wasm", path(&wasm)]].concat());
+        let endpoint = process.says("the gateway tells its endpoint", |line| url_in(line, "/mcp")).await;
+        let operator = process.says("the gateway tells where its status is", |line| url_in(line, "/status")).await;
+        let gateway = Self { process, endpoint, operator, directory };
+        gateway.settled().await;
+        gateway
+    }
+
+    /// The endpoint, as `http://127.0.0.1:PORT/mcp`.
+    pub fn url(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The endpoint's host and port.
+    pub fn authority(&self) -> &str {
+        self.endpoint.trim_start_matches("http://").trim_end_matches("/mcp")
+    }
+
+    /// Another path than the endpoint's.
+    pub fn at(&self, path: &str) -> String {
+        format!("http://{}{path}", self.authority())
+    }
+
+    /// A path of the broker's own port.
+    pub fn operator(&self, path: &str) -> String {
+        format!("{}{path}", self.operator.trim_end_matches("/status"))
+    }
+
+    /// What `/status` says.
+    pub async fn status(&self) -> Value {
+        let reply = Http::new().get(&self.operator("/status")).await;
+        serde_json::from_slice(&reply.body).expect("/status is JSON")
+    }
+
+    /// What `/status` says of one server; `null` if it is not there.
+    pub async fn server(&self, name: &str) -> Value {
+        let status = self.status().await;
+        let servers = status["servers"].as_array().cloned().unwrap_or_default();
+        servers.into_iter().find(|server| server["name"] == name).unwrap_or_default()
+    }
+
+    /// Waits until every server has been asked once, and Envoy serves.
+    pub async fn settled(&self) {
+        let http = Http::new();
+        crate::until("every server has been asked", async || {
+            (http.try_get(&self.operator("/readyz")).await?.status == 200).then_some(())
+        })
+        .await;
+        crate::until("Envoy serves", async || (http.try_get(&self.at("/healthz")).await?.status == 200).then_some(()))
+            .await;
+    }
+
+    /// Puts another configuration in the place of the one that is in force.
+    pub fn configure(&self, config: &Config) {
+        self.write(&config.text());
+    }
+
+    /// Puts any text in the place of the configuration.
+    pub fn write(&self, text: &str) {
+        let folder = self.directory.path();
+        let new = folder.join(".new");
+        std::fs::write(&new, text).expect("writing the new configuration");
+        std::fs::rename(new, folder.join("gateway.yaml")).expect("renaming the new configuration");
+    }
+
+    /// Envoy's process.
+    ///
+    /// # Panics
+    ///
+    /// When there is not exactly one.
+    pub fn envoy(&self) -> u32 {
+        let pids = self.process.pids("envoy");
+        assert_eq!(pids.len(), 1, "one Envoy runs: {pids:?}");
+        pids[0]
+    }
+
+    /// The process of broker and command line.
+    ///
+    /// # Panics
+    ///
+    /// When there is not exactly one.
+    pub fn broker(&self) -> u32 {
+        let pids = self.process.pids("mcp-gateway");
+        assert_eq!(pids.len(), 1, "one gateway runs: {pids:?}");
+        pids[0]
+    }
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("paths are UTF-8")
+}
+
+/// The URL in a line that ends with `suffix`.
+fn url_in(line: &str, suffix: &str) -> Option<String> {
+    let at = line.find("http://")?;
+    let url = line.get(at..)?.split([' ', ',', ')', '"', '\u{1b}']).next()?;
+    url.ends_with(suffix).then(|| url.to_owned())
+}
+
+/// The pinned Envoy; `MCP_GATEWAY_ENVOY` names another one.
+fn envoy() -> &'static Path {
+    static ENVOY: OnceLock<PathBuf> = OnceLock::new();
+    ENVOY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("MCP_GATEWAY_ENVOY") {
+            return path.into();
+        }
+        let output = Command::new(root().join("scripts/setup-envoy.sh")).output().expect("running setup-envoy.sh");
+        assert!(output.status.success(), "setup-envoy.sh failed: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().into()
+    })
+}
