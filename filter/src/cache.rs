@@ -8,7 +8,7 @@
 use crate::host;
 use lru::LruCache;
 use protocol::era::Era;
-use protocol::resolve::{Outcome, Question, Target};
+use protocol::resolve::{Destination, Question, Target};
 use serde::{Deserialize, Serialize};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
@@ -17,19 +17,19 @@ use std::rc::Rc;
 const ENTRIES: usize = 8192;
 const SLOTS: u64 = 16384;
 /// Changed when the form of [`Shared`] does.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Who wants what, as a cache knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Key {
     pub(crate) era: Era,
-    pub(crate) session: Option<String>,
+    pub(crate) session: Option<Rc<str>>,
     pub(crate) target: Target,
 }
 
 impl Key {
     pub(crate) fn question(&self) -> Question {
-        Question { era: self.era, session: self.session.clone(), target: self.target.clone() }
+        Question { era: self.era, session: self.session.as_deref().map(str::to_owned), target: self.target.clone() }
     }
 
     fn slot(&self) -> String {
@@ -39,10 +39,19 @@ impl Key {
     }
 }
 
+/// What the broker decided, if it was no refusal: those are never kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Way {
+    /// Straight to a server.
+    Server(Rc<Destination>),
+    /// To the broker.
+    Broker,
+}
+
 /// A decision, and what it depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Decision {
-    pub(crate) outcome: Outcome,
+    pub(crate) way: Way,
     /// Of the broker, when it decided.
     pub(crate) epoch: u64,
     /// Of the session's slot ([`crate::ended`]), before the broker was asked.
@@ -55,9 +64,9 @@ pub(crate) struct Decision {
 #[derive(Debug)]
 pub(crate) enum Known {
     /// It holds.
-    Fresh(Rc<Decision>),
+    Fresh(Way),
     /// It held; still good if the broker cannot be asked.
-    Stale(Rc<Decision>),
+    Stale(Way),
     /// Nothing.
     Nothing,
 }
@@ -70,12 +79,12 @@ struct Shared {
 
 #[derive(Debug)]
 struct Entry {
-    decision: Rc<Decision>,
+    decision: Decision,
     worked: bool,
 }
 
 impl Entry {
-    fn new(decision: Rc<Decision>) -> Self {
+    fn new(decision: Decision) -> Self {
         Self { decision, worked: false }
     }
 }
@@ -97,15 +106,15 @@ impl Cache {
         let fresh = |d: &Decision| usable(d) && epoch.is_none_or(|e| e == d.epoch) && now < d.fresh_until;
         let local = self.local.get(key).map(|entry| &entry.decision).filter(|d| usable(d));
         if let Some(decision) = local.filter(|d| fresh(d)) {
-            return Known::Fresh(decision.clone());
+            return Known::Fresh(decision.way.clone());
         }
         let Some(decision) = Self::shared(key).filter(|d| usable(d)) else {
-            return local.map_or(Known::Nothing, |d| Known::Stale(d.clone()));
+            return local.map_or(Known::Nothing, |d| Known::Stale(d.way.clone()));
         };
-        let decision = Rc::new(decision);
         let known = if fresh(&decision) { Known::Fresh } else { Known::Stale };
-        self.local.put(key.clone(), Entry::new(decision.clone()));
-        known(decision)
+        let way = decision.way.clone();
+        self.local.put(key.clone(), Entry::new(decision));
+        known(way)
     }
 
     pub(crate) fn put(&mut self, key: Key, decision: Decision) {
@@ -113,7 +122,7 @@ impl Cache {
         if let Ok(value) = serde_json::to_vec(&shared) {
             host::set_shared(&shared.key.slot(), &value, None);
         }
-        self.local.put(shared.key, Entry::new(Rc::new(shared.decision)));
+        self.local.put(shared.key, Entry::new(shared.decision));
     }
 
     /// Notes that a call went well by this decision.

@@ -33,13 +33,18 @@ impl Headers {
 
     /// The value of a header, if it is text; of several, the first.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let pair = self.pairs.iter().find(|pair| self.name(pair) == name)?;
-        std::str::from_utf8(self.bytes.get(pair.1.clone())?).ok()
+        let (_, value) = self.pairs.iter().find(|(n, _)| self.is(n, name))?;
+        std::str::from_utf8(self.bytes.get(value.clone())?).ok()
     }
 
     /// Whether a header is there more than once.
     pub(crate) fn repeated(&self, name: &str) -> bool {
-        self.pairs.iter().filter(|pair| self.name(pair) == name).nth(1).is_some()
+        self.pairs.iter().filter(|(n, _)| self.is(n, name)).nth(1).is_some()
+    }
+
+    fn is(&self, range: &Range<usize>, name: &str) -> bool {
+        // Most are told apart by their length.
+        range.len() == name.len() && self.bytes.get(range.clone()) == Some(name.as_bytes())
     }
 
     /// Sets a header of the message; what has been read stays.

@@ -1,9 +1,10 @@
 //! Questions to the broker that are under way. Requests of this worker that wait for the same answer share one.
 
-use crate::cache::{Decision, Key};
+use crate::cache::{Decision, Key, Way};
 use crate::root::Shared;
 use crate::stream::Stream;
 use crate::{ended, epoch, host};
+use protocol::error::Refusal;
 use protocol::http::header;
 use protocol::resolve::{Answer, Outcome, PATH};
 use proxy_wasm::hostcalls;
@@ -55,27 +56,29 @@ pub(crate) fn ask(shared: &Shared, key: &Key, timeout: Duration, stream: Weak<Re
 /// The HTTP call with this token has ended. Called in the root's context.
 pub(crate) fn answered(shared: &Rc<Shared>, token: u32, body_size: usize) {
     let Some(open) = shared.resolver.borrow_mut().open.remove(&token) else { return };
-    let answer = read(body_size);
-    if let Some(answer) = &answer {
+    let decided = read(body_size).map(|answer| {
         shared.epoch.set(Some(answer.epoch));
         epoch::set(answer.epoch);
-        if !matches!(answer.outcome, Outcome::Refuse(_)) {
-            let decision = Decision {
-                outcome: answer.outcome.clone(),
-                epoch: answer.epoch,
-                ended: open.ended,
-                fresh_until: shared.now.get() + u64::from(answer.ttl),
-            };
-            shared.cache.borrow_mut().put(open.key, decision);
-        }
-    }
+        let way = match answer.outcome {
+            Outcome::Refuse(refusal) => return Err(refusal),
+            Outcome::Route(destination) => Way::Server(Rc::new(destination)),
+            Outcome::Bridge => Way::Broker,
+        };
+        let fresh_until = shared.now.get() + u64::from(answer.ttl);
+        let decision = Decision { way: way.clone(), epoch: answer.epoch, ended: open.ended, fresh_until };
+        shared.cache.borrow_mut().put(open.key, decision);
+        Ok(way)
+    });
     for stream in open.waiting.iter().filter_map(Weak::upgrade) {
         let mut stream = stream.borrow_mut();
         if host::check("waking a request", hostcalls::set_effective_context(stream.id())).is_some() {
-            stream.resolved(answer.as_ref().map(|a| &a.outcome));
+            stream.resolved(decided.as_ref());
         }
     }
 }
+
+/// What the broker decided, or how it refuses.
+pub(crate) type Decided = Result<Way, Refusal>;
 
 /// The broker's answer. Only what is surely the broker's counts: a refused connection and a timeout come as responses, too.
 fn read(body_size: usize) -> Option<Answer> {

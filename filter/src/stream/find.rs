@@ -8,10 +8,11 @@ use protocol::era::Era;
 use protocol::http::{Accepts, encode_value, header};
 use protocol::naming::Tagged;
 use protocol::request::{Cut, cut};
-use protocol::resolve::{Outcome, Target};
+use protocol::resolve::Target;
 use protocol::route::{Call, CallKind};
 use proxy_wasm::types::{Action, BufferType};
 use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// How long the broker may take to say where an unprefixed name leads.
@@ -31,7 +32,7 @@ impl Stream {
     pub(super) fn call(&mut self, call: &Call, size: usize) -> Action {
         let Some(shared) = self.shared.clone() else { return self.pass_on(size) };
         let era = self.era();
-        let session = self.session().filter(|_| era == Era::Legacy).map(str::to_owned);
+        let session = self.session().filter(|_| era == Era::Legacy).map(Rc::from);
         // What needs to be folded, and what the broker refuses anyway, does not need the fast path.
         if self.accepts() != Accepts::BOTH || (era == Era::Legacy && session.is_none()) {
             return self.pass_on(size);
@@ -74,16 +75,15 @@ impl Stream {
                 self.cut_for = Some(server);
             }
         }
-        self.key = Some(key.clone());
         match known {
-            Known::Fresh(decision) => return self.carry_out(&decision.outcome),
-            Known::Stale(decision) => {
-                if let Outcome::Route(destination) = &decision.outcome {
-                    self.stale = Some(destination.clone());
-                }
+            Known::Fresh(way) => {
+                self.key = Some(key);
+                return self.go(&way);
             }
+            Known::Stale(way) => self.stale = Some(way),
             Known::Nothing => {}
         }
+        self.key = Some(key.clone());
         self.phase = Phase::Waiting;
         if resolver::ask(shared, &key, timeout, self.me.clone()) {
             // Back-pressure, where `Pause` would have a long body refused.
@@ -93,7 +93,7 @@ impl Stream {
     }
 
     pub(super) fn answer_to(&mut self, to: &Tagged, id: Range<u64>, size: usize) -> Action {
-        let (Some(shared), Some(session)) = (self.shared.clone(), self.session().map(str::to_owned)) else {
+        let (Some(shared), Some(session)) = (self.shared.clone(), self.session().map(Rc::from)) else {
             return self.pass_on(size);
         };
         let Some(server) = shared.settings.server(&to.server) else { return self.pass_on(size) };

@@ -7,7 +7,7 @@ mod find;
 mod send;
 
 use crate::answer::Answer;
-use crate::cache::Key;
+use crate::cache::{Key, Way};
 use crate::headers::Headers;
 use crate::root::Shared;
 use crate::{host, reply};
@@ -22,10 +22,8 @@ use proxy_wasm::types::{Action, BufferType, MapType};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-/// Envoy's route of the endpoint. On any other route the filter lets a request pass.
-const ROUTE: &str = "mcp";
-/// Envoy's route to servers, which a request is on only when this filter has put it there.
-const SERVERS: &str = "server";
+/// Path of the endpoint. The listener is rendered for it, so the path tells as much as Envoy's route, and costs less to ask.
+const ENDPOINT: &str = "/mcp";
 /// Most bytes of a request that are kept, should its server have forgotten the session.
 const REPEATABLE: usize = 64 << 10;
 /// Headers that a client's request must not carry beside the internal ones.
@@ -36,7 +34,7 @@ const SINGLE: [&str; 5] = [header::SESSION_ID, header::PROTOCOL_VERSION, header:
 /// How far a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Not a request to the endpoint.
+    /// Not a request to the endpoint: it passes, but for headers that are the gateway's own.
     Foreign,
     /// Headers are held, until the body tells where it goes.
     Reading,
@@ -55,7 +53,7 @@ pub(crate) enum Sent {
     /// To the broker; a `DELETE` ends the session there.
     Broker,
     /// A call, to its server.
-    Call(Destination),
+    Call(Rc<Destination>),
     /// A client's answer, to the server that asked.
     Answer,
 }
@@ -77,7 +75,7 @@ pub(crate) struct Stream {
     /// What the broker is asked.
     pub(crate) key: Option<Key>,
     /// A decision that is used if the broker does not answer.
-    stale: Option<Destination>,
+    stale: Option<Way>,
     /// The server whose prefix has been taken out of the body.
     cut_for: Option<String>,
     /// The message answers a server's request.
@@ -154,14 +152,9 @@ impl Stream {
     fn on_headers(&mut self, end: bool) -> Action {
         self.headers = Headers::read(MapType::HttpRequestHeaders);
         self.headers.remove(|name| name.starts_with(header::INTERNAL_PREFIX) || name.starts_with(STEERING));
-        match host::property(&["xds", "route_name"]).as_deref() {
-            Some(ROUTE) => {}
-            // The listener lets nobody choose it; should one do without that, this is the last line.
-            Some(SERVERS) => {
-                let message = format!("Header {} is the gateway's own: send the request without it.", header::CLUSTER);
-                return self.refuse(&Refusal::transport(400, code::TRANSPORT, message));
-            }
-            _ => return Action::Continue,
+        let path = self.headers.get(":path").unwrap_or_default();
+        if path.split('?').next() != Some(ENDPOINT) {
+            return Action::Continue;
         }
         self.phase = Phase::Reading;
         let Some(shared) = self.shared.clone() else {

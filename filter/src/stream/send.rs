@@ -1,33 +1,36 @@
 //! A message on its way: to a server, to the broker, or nowhere.
 
 use super::{Phase, Sent, Stream};
+use crate::cache::Way;
 use crate::host;
+use crate::resolver::Decided;
 use protocol::config::PluginServer;
 use protocol::error::Refusal;
 use protocol::http::header;
-use protocol::resolve::{Destination, Outcome};
+use protocol::resolve::Destination;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Action;
+use std::rc::Rc;
 
 /// Envoy's header for the time until an answer has to begin.
 const FIRST_BYTE_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Stream {
-    pub(super) fn carry_out(&mut self, outcome: &Outcome) -> Action {
-        match outcome {
-            Outcome::Route(destination) => self.send_to_server(destination),
-            Outcome::Bridge => self.send_to_broker(),
-            Outcome::Refuse(refusal) => self.refuse(refusal),
+    pub(super) fn go(&mut self, way: &Way) -> Action {
+        match way {
+            Way::Server(destination) => self.send_to_server(destination),
+            Way::Broker => self.send_to_broker(),
         }
     }
 
     /// The broker has answered, or it cannot be asked. Called in this stream's context.
-    pub(crate) fn resolved(&mut self, outcome: Option<&Outcome>) {
+    pub(crate) fn resolved(&mut self, decided: Option<&Decided>) {
         if self.phase != Phase::Waiting {
             return;
         }
-        let action = match outcome {
-            Some(outcome) => self.carry_out(outcome),
+        let action = match decided {
+            Some(Ok(way)) => self.go(way),
+            Some(Err(refusal)) => self.refuse(refusal),
             None => self.unavailable(),
         };
         if action == Action::Continue {
@@ -37,7 +40,7 @@ impl Stream {
 
     pub(super) fn unavailable(&mut self) -> Action {
         match self.stale.take() {
-            Some(destination) => self.send_to_server(&destination),
+            Some(way) => self.go(&way),
             None => {
                 let message = "The gateway's broker cannot be reached, so the call could not be routed: try again.";
                 self.refuse(&Refusal::upstream(self.era(), message))
@@ -56,7 +59,7 @@ impl Stream {
         self.release()
     }
 
-    fn send_to_server(&mut self, destination: &Destination) -> Action {
+    fn send_to_server(&mut self, destination: &Rc<Destination>) -> Action {
         let shared = self.shared.clone();
         let server = shared.as_ref().and_then(|s| s.settings.server(&destination.server));
         // Not known here yet: the broker can do it.

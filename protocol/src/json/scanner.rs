@@ -128,7 +128,7 @@ impl Scanner {
             at: 0,
             objects: [0; WORDS],
             depth: 0,
-            levels: Vec::new(),
+            levels: Vec::with_capacity(8),
             node: Some(root),
             start: 0,
             capturing: false,
@@ -324,7 +324,8 @@ impl Scanner {
         if self.levels.len() == self.depth
             && let Some(node) = self.node
         {
-            self.levels.push(Level { node, seen: Vec::new() });
+            let members = if node.unique { 8 } else { 0 };
+            self.levels.push(Level { node, seen: Vec::with_capacity(members) });
         }
         self.depth += 1;
         if kind == Kind::Object {
