@@ -39,6 +39,10 @@ pub(crate) struct Edit {
     server: String,
     editor: Editor,
     media: Media,
+    /// Bytes still to come, where the server said how many.
+    left: Option<usize>,
+    /// The answer is whole: all of it has gone out.
+    ended: bool,
     /// JSON that has not gone out; `None` once it is too large for that.
     held: Option<Vec<u8>>,
 }
@@ -122,11 +126,12 @@ impl Stream {
             headers.set(":status", "200");
         }
         clean(&headers, |name| name == "content-length");
-        self.edit_answer(destination, media);
+        let length = headers.get("content-length").and_then(|length| length.parse().ok());
+        self.edit_answer(destination, media, length);
         Action::Continue
     }
 
-    fn edit_answer(&mut self, destination: &Destination, media: Media) {
+    fn edit_answer(&mut self, destination: &Destination, media: Media, left: Option<usize>) {
         let rules = self.shared.as_ref().and_then(|s| s.settings.rules(&destination.server));
         let mut rules = rules.unwrap_or_else(|| Rules::new(&destination.server, "", &[]));
         if !destination.web_uris.is_empty() {
@@ -137,7 +142,8 @@ impl Stream {
             editor = editor.expect(id);
         }
         let held = (media == Media::Json).then(Vec::new);
-        self.answer = Answer::Edit(Box::new(Edit { server: destination.server.clone(), editor, media, held }));
+        let server = destination.server.clone();
+        self.answer = Answer::Edit(Box::new(Edit { server, editor, media, left, ended: false, held }));
     }
 
     fn unreachable(&mut self, destination: &Destination) -> Action {
@@ -209,12 +215,14 @@ impl Stream {
         match &mut self.answer {
             Answer::Pass => return Action::Continue,
             Answer::Repeating => return Action::Pause,
+            Answer::Edit(edit) if edit.ended => return Action::Continue,
             Answer::Edit(edit) => {
                 let id = self.reader.envelope().id.as_ref();
                 edit.chunk(size, end, |refusal| refusal.body(id), era);
             }
         }
-        if end && let (Some(shared), Some(key)) = (&self.shared, &self.key) {
+        let whole = matches!(&self.answer, Answer::Edit(edit) if edit.ended);
+        if whole && let (Some(shared), Some(key)) = (&self.shared, &self.key) {
             shared.cache.borrow_mut().note_worked(key);
         }
         Action::Continue
@@ -224,6 +232,10 @@ impl Stream {
 impl Edit {
     fn chunk(&mut self, size: usize, end: bool, error: impl Fn(&Refusal) -> String, era: Era) {
         let chunk = host::body(RESPONSE, 0, size);
+        self.left = self.left.map(|left| left.saturating_sub(chunk.len()));
+        // Envoy tells the end separately from the last bytes; with as many as were announced it has come.
+        let end = end || self.left == Some(0);
+        self.ended = end;
         let mut out = Vec::with_capacity(chunk.len() + 64);
         self.editor.push(&chunk, &mut out);
         if end {

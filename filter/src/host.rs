@@ -17,6 +17,9 @@ pub(crate) fn check<T>(what: &str, result: Result<T, proxy_wasm::types::Status>)
 
 /// Bytes of a body.
 pub(crate) fn body(buffer: BufferType, start: usize, size: usize) -> Vec<u8> {
+    if size == 0 {
+        return Vec::new();
+    }
     check("reading a body", hostcalls::get_buffer(buffer, start, size)).flatten().unwrap_or_default()
 }
 

@@ -69,6 +69,8 @@ pub(crate) struct Stream {
     admitted: Option<Admitted>,
     /// `Content-Length` as the client sent it.
     announced: Option<u64>,
+    /// The body is whole, and as it has to be.
+    checked: bool,
     pub(crate) reader: Reader,
     /// The body as the client sent it: until it is released, all of it; then while it is short enough to be repeated.
     pub(crate) original: Option<Vec<u8>>,
@@ -94,6 +96,7 @@ impl Stream {
             headers: Headers::none(),
             admitted: None,
             announced: None,
+            checked: false,
             reader: Reader::default(),
             original: Some(Vec::new()),
             key: None,
@@ -193,6 +196,9 @@ impl Stream {
             Phase::Refused => return Action::Pause,
             _ => {}
         }
+        if size == 0 && self.checked {
+            return if self.phase == Phase::Waiting { Action::StopIterationAndWatermark } else { Action::Continue };
+        }
         let bytes = host::body(BufferType::HttpRequestBody, 0, size);
         let read = self.reader.push(&bytes);
         // With its announced length the server has all of it, whatever comes of the end that Envoy tells separately.
@@ -200,6 +206,7 @@ impl Stream {
         if let Err(refusal) = read.and_then(|()| if whole { self.check_whole() } else { Ok(()) }) {
             return self.refuse(&refusal);
         }
+        self.checked = whole;
         self.keep(bytes);
         match self.phase {
             Phase::Reading => self.decide(size, whole),
