@@ -55,7 +55,7 @@ struct Args {
     /// Length of a round, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..=60_000))]
     round_ms: u64,
-    /// Connections that call at once; the fewer, the more Envoy itself costs per call
+    /// Connections that call at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
     connections: u32,
 }
