@@ -3,11 +3,13 @@
 //! * [`gateway`]: the gateway as it is shipped: `dist/mcp-gateway run`, with its Envoy;
 //! * [`fake`]: MCP servers in the test's own process, that record every byte they get and do what the test says;
 //! * [`client`]: HTTP and MCP clients that send every byte as the test says;
-//! * [`process`]: other processes: sample servers and peers of other SDKs.
+//! * [`process`]: other processes, sample servers among them;
+//! * [`peers`]: servers and clients of other SDKs.
 
 pub mod client;
 pub mod fake;
 pub mod gateway;
+pub mod peers;
 pub mod process;
 mod wait;
 

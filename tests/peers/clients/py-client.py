@@ -79,16 +79,16 @@ class Run:
             self.get_answered.set()
         self.has_session = self.has_session or "mcp-session-id" in response.headers
 
-    async def wait_for(self, method: str) -> None:
+    async def wait_for(self, method: str, times: int = 1) -> None:
         async def arrived() -> None:
-            while not any(each["method"] == method for each in self.seen["notifications"]):
+            while sum(each["method"] == method for each in self.seen["notifications"]) < times:
                 self.arrival.clear()
                 await self.arrival.wait()
 
         try:
             await asyncio.wait_for(arrived(), self.timeout)
         except TimeoutError:
-            raise TimeoutError(f"timed out: no {method} came") from None
+            raise TimeoutError(f"timed out: not {times} of {method} came") from None
 
     async def step(self, kept: list[Any], wanted: dict[str, Any], run: Callable[[], Awaitable[BaseModel]]) -> None:
         """Runs one step of the plan; what it gives, or its error, is kept."""
@@ -179,8 +179,8 @@ class Run:
         for wanted in self.plan.get("read", []):
             wanted = {"uri": wanted} if isinstance(wanted, str) else wanted
             await self.step(seen["read"], wanted, lambda uri=wanted["uri"]: client.read_resource(uri))
-        for method in self.plan.get("waitFor", []):
-            await self.wait_for(method)
+        for wanted in self.plan.get("waitFor", []):
+            await self.wait_for(**({"method": wanted} if isinstance(wanted, str) else wanted))
 
 
 def reasons(error: BaseException) -> list[str]:

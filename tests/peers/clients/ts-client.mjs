@@ -48,15 +48,15 @@ async function withDeadline(promise, what) {
     return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-async function waitFor(method) {
-    const arrived = () => seen.notifications.some(notification => notification.method === method);
+async function waitFor(method, times) {
+    const arrived = () => seen.notifications.filter(notification => notification.method === method).length >= times;
     await withDeadline(
         (async () => {
             while (!arrived()) {
                 await new Promise(resolve => arrivals.addEventListener('notification', resolve, { once: true }));
             }
         })(),
-        `no ${method} came`
+        `not ${times} of ${method} came`
     );
 }
 
@@ -139,8 +139,8 @@ async function run() {
     for (const uri of plan.read ?? []) {
         await step(seen.read, typeof uri === 'string' ? { uri } : uri, () => client.readResource({ uri: uri.uri ?? uri }));
     }
-    for (const method of plan.waitFor ?? []) {
-        await waitFor(method);
+    for (const { method, times = 1 } of (plan.waitFor ?? []).map(wanted => (typeof wanted === 'string' ? { method: wanted } : wanted))) {
+        await waitFor(method, times);
     }
     await subscription?.close();
     if (transport.sessionId !== undefined) {
