@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Options {
     /// A whole gateway on its own: `/mcp`, `/healthz`, `/readyz`, `/status`, `/metrics`.
     pub public: TcpListener,
-    /// For the filter: `/mcp`, `/resolve`, `/epoch`, `/healthz`.
+    /// For the filter: `/mcp`, `/resolve`, `/epoch`, `/changed`, `/healthz`.
     pub internal: TcpListener,
     /// Every request on the internal port but `/healthz` carries it in `x-mcp-gateway-key`.
     pub key: String,

@@ -4,7 +4,7 @@
 
 use crate::headers::Headers;
 use crate::stream::{Sent, Stream};
-use crate::{ended, host, reply};
+use crate::{ended, host, reply, resolver};
 use protocol::answer::{Editor, Rules};
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
@@ -43,6 +43,8 @@ pub(crate) struct Edit {
     left: Option<usize>,
     /// The answer is whole: all of it has gone out.
     ended: bool,
+    /// The broker has been told that the server's lists changed.
+    told: bool,
     /// JSON that has not gone out; `None` once it is too large for that.
     held: Option<Vec<u8>>,
 }
@@ -143,7 +145,7 @@ impl Stream {
         }
         let held = (media == Media::Json).then(Vec::new);
         let server = destination.server.clone();
-        self.answer = Answer::Edit(Box::new(Edit { server, editor, media, left, ended: false, held }));
+        self.answer = Answer::Edit(Box::new(Edit { server, editor, media, left, ended: false, told: false, held }));
     }
 
     fn unreachable(&mut self, destination: &Destination) -> Action {
@@ -212,6 +214,7 @@ impl Stream {
             return Action::Continue;
         }
         let era = self.era();
+        let session = self.headers.get(header::SESSION_ID).filter(|_| era == Era::Legacy);
         match &mut self.answer {
             Answer::Pass => return Action::Continue,
             Answer::Repeating => return Action::Pause,
@@ -219,6 +222,9 @@ impl Stream {
             Answer::Edit(edit) => {
                 let id = self.reader.envelope().id.as_ref();
                 edit.chunk(size, end, |refusal| refusal.body(id), era);
+                if let (true, Some(shared), Some(session)) = (edit.lists_changed(), &self.shared, session) {
+                    resolver::tell_changed(shared, session, &edit.server);
+                }
             }
         }
         let whole = matches!(&self.answer, Answer::Edit(edit) if edit.ended);
@@ -230,6 +236,11 @@ impl Stream {
 }
 
 impl Edit {
+    /// Whether the server has said that its lists changed, for the first time in this answer.
+    fn lists_changed(&mut self) -> bool {
+        self.editor.list_changed() && !std::mem::replace(&mut self.told, true)
+    }
+
     fn chunk(&mut self, size: usize, end: bool, error: impl Fn(&Refusal) -> String, era: Era) {
         let chunk = host::body(RESPONSE, 0, size);
         self.left = self.left.map(|left| left.saturating_sub(chunk.len()));

@@ -49,6 +49,9 @@ impl Headers {
 
     /// Sets a header of the message; what has been read stays.
     pub(crate) fn set(&self, name: &str, value: &str) {
+        if self.get(name) == Some(value) && !self.repeated(name) {
+            return;
+        }
         host::check("setting a header", hostcalls::set_map_value_bytes(self.of, name, Some(value.as_bytes())));
     }
 

@@ -6,7 +6,7 @@ use crate::stream::Stream;
 use crate::{ended, epoch, host};
 use protocol::error::Refusal;
 use protocol::http::header;
-use protocol::resolve::{Answer, Outcome, PATH};
+use protocol::resolve::{Answer, CHANGED_PATH, Changed, Outcome, PATH};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::BufferType;
 use std::cell::RefCell;
@@ -38,19 +38,30 @@ pub(crate) fn ask(shared: &Shared, key: &Key, timeout: Duration, stream: Weak<Re
         return true;
     }
     let Ok(question) = serde_json::to_vec(&key.question()) else { return false };
+    let ended = key.session.as_deref().map_or(0, ended::mark);
+    let Some(token) = post(shared, PATH, &question, timeout + GRACE) else { return false };
+    resolver.open.insert(token, Open { key: key.clone(), ended, waiting: vec![stream] });
+    true
+}
+
+/// Tells the broker that a server's lists are the session's own from now on. Should it not hear, they stay as they were.
+pub(crate) fn tell_changed(shared: &Shared, session: &str, server: &str) {
+    let changed = Changed { session: session.to_owned(), server: server.to_owned() };
+    if let Ok(changed) = serde_json::to_vec(&changed) {
+        post(shared, CHANGED_PATH, &changed, GRACE);
+    }
+}
+
+fn post(shared: &Shared, path: &str, body: &[u8], timeout: Duration) -> Option<u32> {
     let plugin = &shared.settings.plugin;
     let headers = vec![
         (":method", "POST"),
-        (":path", PATH),
+        (":path", path),
         (":authority", plugin.broker_authority.as_str()),
         ("content-type", "application/json"),
         (header::KEY, plugin.key.as_str()),
     ];
-    let ended = key.session.as_deref().map_or(0, ended::mark);
-    let token = host::call_as_root(shared.root, &plugin.broker_cluster, headers, Some(&question), timeout + GRACE);
-    let Some(token) = token else { return false };
-    resolver.open.insert(token, Open { key: key.clone(), ended, waiting: vec![stream] });
-    true
+    host::call_as_root(shared.root, &plugin.broker_cluster, headers, Some(body), timeout)
 }
 
 /// The HTTP call with this token has ended. Called in the root's context.

@@ -1,7 +1,7 @@
 //! What the filter asks the broker: "this caller wants this name: where does it go, and with what?"
 //!
 //! `POST /resolve` on the broker's internal port, a [`Question`] as JSON; 200 with [`crate::http::header::RESOLVED`] and an
-//! [`Answer`] as JSON. Anything else means that the broker is not available. `GET /epoch` gives an [`Epoch`].
+//! [`Answer`] as JSON. Anything else means that the broker is not available. `GET /epoch` gives an [`Epoch`]; `POST /changed` takes a [`Changed`].
 
 use crate::era::Era;
 use crate::error::Refusal;
@@ -11,6 +11,19 @@ use serde::{Deserialize, Serialize};
 pub const PATH: &str = "/resolve";
 /// Path of the [`Epoch`] on the broker's internal port.
 pub const EPOCH_PATH: &str = "/epoch";
+
+/// Path of [`Changed`] on the broker's internal port.
+pub const CHANGED_PATH: &str = "/changed";
+
+/// A server said, in an answer of a client's own session, that its lists changed: from then on they are that session's own.
+/// Answered with 204.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    /// `Mcp-Session-Id` as the client sent it.
+    pub session: String,
+    /// The server's name.
+    pub server: String,
+}
 
 /// Who wants what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use axum::response::Response;
 use protocol::era::{Era, MODERN};
 use protocol::error::{Refusal, code};
 use protocol::http::{Accepts, header as names};
-use protocol::resolve::{Answer, Destination, Epoch, Outcome, Question};
+use protocol::resolve::{Answer, Changed, Destination, Epoch, Outcome, Question};
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
@@ -46,6 +46,17 @@ pub(super) async fn resolve(State(app): State<Arc<App>>, body: Bytes) -> Respons
 /// `GET /epoch`.
 pub(super) async fn epoch(State(app): State<Arc<App>>) -> Response {
     answer(&Epoch { epoch: app.registry.epoch() })
+}
+
+/// `POST /changed`.
+pub(super) async fn changed(State(app): State<Arc<App>>, body: Bytes) -> Response {
+    if let Ok(Changed { session, server }) = serde_json::from_slice(&body)
+        && let Ok(session) = app.sessions.find(&session, &app.limits())
+        && let Some(upstream) = session.open_upstream(&server).await
+    {
+        upstream.lists_changed();
+    }
+    reply::empty(204)
 }
 
 async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal> {

@@ -67,11 +67,12 @@ pub(crate) fn public(app: Arc<App>) -> Router {
 /// The internal port: for the filter.
 pub(crate) fn internal(app: Arc<App>) -> Router {
     use axum::middleware::from_fn_with_state;
-    use protocol::resolve::{EPOCH_PATH, PATH};
+    use protocol::resolve::{CHANGED_PATH, EPOCH_PATH, PATH};
     Router::new()
         .route("/mcp", any(endpoint::internal))
         .route(PATH, axum::routing::post(internal::resolve))
         .route(EPOCH_PATH, get(internal::epoch))
+        .route(CHANGED_PATH, axum::routing::post(internal::changed))
         .method_not_allowed_fallback(operator::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&app), internal::check_key))
         .route("/healthz", get(operator::healthz))

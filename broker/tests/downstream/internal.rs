@@ -1,5 +1,6 @@
 //! What the filter asks.
 
+use crate::client::{names, post};
 use crate::fake::{legacy, modern};
 use crate::rig::{KEY, rig};
 use serde_json::json;
@@ -35,6 +36,29 @@ async fn a_legacy_question_opens_the_session_that_later_calls_use() {
     assert_eq!(refused["outcome"]["refuse"]["code"], -32602);
     client.delete().await;
     assert_eq!(rig.resolve(ask(json!({"server": "a"}))).await["outcome"]["refuse"]["status"], 404);
+}
+
+#[tokio::test]
+async fn a_change_that_the_filter_saw_makes_the_list_the_sessions_own() {
+    let fake = legacy().start().await;
+    let config = fake.config("a", "a_");
+    let rig = rig(vec![config.clone()]).await;
+    let (client, other) = (rig.client().await, rig.client().await);
+    let question = json!({"era": "legacy", "session": client.session, "target": {"server": "a"}});
+    let route = rig.resolve(question).await["outcome"]["route"].clone();
+    // The call goes past the broker, as on the fast path.
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "grow"}});
+    let request = rig.http.post(&config.url).header("mcp-session-id", route["session"].as_str().unwrap());
+    post(request, &call.to_string()).send().await.unwrap().bytes().await.unwrap();
+    let list = client.ask(2, "tools/list", json!({})).await;
+    assert!(!names(&list, "tools").contains(&"a_grown".to_owned()));
+    for (session, server) in [("made-up", "a"), (client.session.as_str(), "nobody"), (client.session.as_str(), "a")] {
+        let changed = json!({"session": session, "server": server}).to_string();
+        let request = rig.http.post(format!("{}/changed", rig.internal)).header("x-mcp-gateway-key", KEY);
+        assert_eq!(request.body(changed).send().await.unwrap().status(), 204);
+    }
+    assert!(names(&client.ask(3, "tools/list", json!({})).await, "tools").contains(&"a_grown".to_owned()));
+    assert!(!names(&other.ask(1, "tools/list", json!({})).await, "tools").contains(&"a_grown".to_owned()));
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ pub(crate) struct Stream {
     pub(crate) shared: Option<Rc<Shared>>,
     phase: Phase,
     /// As the client sent them.
-    headers: Headers,
+    pub(crate) headers: Headers,
     admitted: Option<Admitted>,
     /// `Content-Length` as the client sent it.
     announced: Option<u64>,
