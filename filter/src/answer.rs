@@ -21,6 +21,9 @@ const HELD: usize = 64 << 10;
 const PRIVATE: [&str; 4] = [header::SESSION_ID, "www-authenticate", "set-cookie", "server"];
 const RESPONSE: BufferType = BufferType::HttpResponseBody;
 
+/// What the broker is sent in a session whose call is too long to be kept.
+const NOTHING: &[u8] = br#"{"jsonrpc":"2.0","id":0,"method":"ping"}"#;
+
 /// How an answer is treated.
 #[derive(Debug, Default)]
 pub(crate) enum Answer {
@@ -31,6 +34,8 @@ pub(crate) enum Answer {
     Edit(Box<Edit>),
     /// The broker is carrying the call on; what the server sent is dropped.
     Repeating,
+    /// The broker is opening a new session; then the client is told to repeat the call itself.
+    Reopening(String),
 }
 
 /// The state of an edited answer.
@@ -109,7 +114,7 @@ impl Stream {
         if status >= 400 && !from_upstream() {
             return self.unreachable(destination);
         }
-        if self.session_lost(destination, status) {
+        if Self::session_lost(destination, status) {
             return self.repeat(destination);
         }
         let server = &destination.server;
@@ -155,13 +160,9 @@ impl Stream {
         self.refuse(&Refusal::upstream(self.era(), message))
     }
 
-    /// Whether the server refused the session: 404 says so, and some servers say 400.
-    fn session_lost(&self, destination: &Destination, status: u16) -> bool {
-        let worked = || {
-            let (Some(shared), Some(key)) = (&self.shared, &self.key) else { return false };
-            shared.cache.borrow_mut().worked(key)
-        };
-        destination.session.is_some() && (status == 404 || (status == 400 && worked()))
+    /// Whether the server may have refused the session: 404 says so, and some servers say 400. The broker finds out.
+    fn session_lost(destination: &Destination, status: u16) -> bool {
+        destination.session.is_some() && matches!(status, 400 | 404)
     }
 
     /// Has the broker open a new session and carry the call on.
@@ -171,10 +172,7 @@ impl Stream {
         if let Some(key) = &self.key {
             shared.cache.borrow_mut().remove(key);
         }
-        let Some(body) = self.original.take().filter(|body| body.len() as u64 == self.reader().position()) else {
-            let message = format!("Server {server} has forgotten the session: repeat the call, a new one is opened.");
-            return self.refuse(&Refusal::upstream(self.era(), message));
-        };
+        let body = self.original.take().filter(|body| body.len() as u64 == self.reader().position());
         let plugin = &shared.settings.plugin;
         let lost = format!("{server} {}", destination.session.as_deref().unwrap_or_default());
         let headers = vec![
@@ -189,10 +187,15 @@ impl Stream {
         ];
         // As long as the call may take; the broker keeps the server's own limits.
         let timeout = Duration::from_secs(3600);
-        if hostcalls::dispatch_http_call(&plugin.broker_cluster, headers, Some(&body), vec![], timeout).is_err() {
+        let sent = body.as_deref().unwrap_or(NOTHING);
+        if hostcalls::dispatch_http_call(&plugin.broker_cluster, headers, Some(sent), vec![], timeout).is_err() {
             return self.refuse(&Refusal::upstream(self.era(), "The gateway's broker cannot be reached: try again."));
         }
-        self.answer = Answer::Repeating;
+        self.answer = if body.is_some() {
+            Answer::Repeating
+        } else {
+            Answer::Reopening(format!("Server {server} had forgotten the session, a new one is open: repeat the call."))
+        };
         Action::Pause
     }
 
@@ -203,6 +206,14 @@ impl Stream {
         let body = host::body(BufferType::HttpCallResponseBody, 0, body_size);
         if status == 0 || status >= 500 || Media::parse(Some(&media)).is_none() {
             self.refuse(&Refusal::upstream(self.era(), "The gateway's broker cannot be reached: try again."));
+            return;
+        }
+        if let Answer::Reopening(message) = &self.answer {
+            let refusal = match status {
+                404 => Refusal::unknown_session(),
+                _ => Refusal::upstream(self.era(), message.clone()),
+            };
+            self.refuse(&refusal);
             return;
         }
         self.done();
@@ -217,7 +228,7 @@ impl Stream {
         let session = self.headers.get(header::SESSION_ID).filter(|_| era == Era::Legacy);
         match &mut self.answer {
             Answer::Pass => return Action::Continue,
-            Answer::Repeating => return Action::Pause,
+            Answer::Repeating | Answer::Reopening(_) => return Action::Pause,
             Answer::Edit(edit) if edit.ended => return Action::Continue,
             Answer::Edit(edit) => {
                 let id = self.reader.envelope().id.as_ref();
@@ -226,10 +237,6 @@ impl Stream {
                     resolver::tell_changed(shared, session, &edit.server);
                 }
             }
-        }
-        let whole = matches!(&self.answer, Answer::Edit(edit) if edit.ended);
-        if whole && let (Some(shared), Some(key)) = (&self.shared, &self.key) {
-            shared.cache.borrow_mut().note_worked(key);
         }
         Action::Continue
     }

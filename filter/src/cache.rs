@@ -77,22 +77,10 @@ struct Shared {
     decision: Decision,
 }
 
-#[derive(Debug)]
-struct Entry {
-    decision: Decision,
-    worked: bool,
-}
-
-impl Entry {
-    fn new(decision: Decision) -> Self {
-        Self { decision, worked: false }
-    }
-}
-
 /// Both levels.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    local: LruCache<Key, Entry>,
+    local: LruCache<Key, Decision>,
 }
 
 impl Cache {
@@ -104,7 +92,7 @@ impl Cache {
     pub(crate) fn get(&mut self, key: &Key, ended: u32, epoch: Option<u64>, now: u64) -> Known {
         let usable = |d: &Decision| d.ended == ended;
         let fresh = |d: &Decision| usable(d) && epoch.is_none_or(|e| e == d.epoch) && now < d.fresh_until;
-        let local = self.local.get(key).map(|entry| &entry.decision).filter(|d| usable(d));
+        let local = self.local.get(key).filter(|d| usable(d));
         if let Some(decision) = local.filter(|d| fresh(d)) {
             return Known::Fresh(decision.way.clone());
         }
@@ -113,7 +101,7 @@ impl Cache {
         };
         let known = if fresh(&decision) { Known::Fresh } else { Known::Stale };
         let way = decision.way.clone();
-        self.local.put(key.clone(), Entry::new(decision));
+        self.local.put(key.clone(), decision);
         known(way)
     }
 
@@ -122,19 +110,7 @@ impl Cache {
         if let Ok(value) = serde_json::to_vec(&shared) {
             host::set_shared(&shared.key.slot(), &value, None);
         }
-        self.local.put(shared.key, Entry::new(shared.decision));
-    }
-
-    /// Notes that a call went well by this decision.
-    pub(crate) fn note_worked(&mut self, key: &Key) {
-        if let Some(entry) = self.local.get_mut(key) {
-            entry.worked = true;
-        }
-    }
-
-    /// Whether a call of this worker went well by this decision.
-    pub(crate) fn worked(&mut self, key: &Key) -> bool {
-        self.local.peek(key).is_some_and(|entry| entry.worked)
+        self.local.put(shared.key, shared.decision);
     }
 
     /// Forgets a decision that turned out to be wrong, here and for the other workers.

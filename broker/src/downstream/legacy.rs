@@ -38,6 +38,7 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
         return initialize(app, posted);
     }
     let session = session(app, posted)?;
+    forget_lost(&session, posted).await?;
     message(app, &session, posted, kind).await
 }
 
@@ -95,7 +96,6 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
             if let Early::Call(call) = early(envelope, true) {
                 let Owner { server, added } =
                     resolve::owner(&app.registry, Era::Legacy, call.kind, &call.target.text).await?;
-                forget_lost(session, posted).await?;
                 let body = without(&posted.body, &call.target, &added);
                 let rules = resolve::rules(&app.registry, &server);
                 let request = bridge::Request { server, id: id.clone(), body, accepts, rules };
@@ -107,11 +107,13 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
     }
 }
 
-/// Opens the upstream session anew that the filter found to be forgotten, unless that has happened meanwhile.
+/// Opens the upstream session anew that a server seems to have forgotten, unless that has happened meanwhile. Some servers
+/// refuse more than unknown sessions with the same status, so the session is tried first.
 async fn forget_lost(session: &Arc<Session>, posted: &Posted<'_>) -> Result<(), Refusal> {
     let Some(lost) = posted.lost else { return Ok(()) };
     if let Some(upstream) = session.open_upstream(lost.server).await
         && upstream.session.id.as_deref() == Some(lost.session)
+        && let Err(UpstreamError::SessionLost) = upstream.server.client().request(&upstream.leg, "ping", None).await
     {
         session.reopen(&upstream).await?;
     }

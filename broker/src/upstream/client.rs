@@ -93,6 +93,7 @@ impl Client {
             self.end_session(&session).await;
             return Err(error);
         }
+        session.mark_worked();
         Ok(session)
     }
 

@@ -73,7 +73,7 @@ pub struct LegacySession {
     pub server_info: Option<Arc<RawValue>>,
     /// `instructions`.
     pub instructions: Option<String>,
-    /// Whether a request succeeded in it: only then can a 400 mean that it was forgotten.
+    /// Whether a message was taken in it: only then can a 400 mean that it was forgotten.
     worked: Arc<AtomicBool>,
 }
 
@@ -89,7 +89,7 @@ impl LegacySession {
         }
     }
 
-    /// Notes that the server took a request in this session.
+    /// Notes that the server took a message in this session.
     pub fn mark_worked(&self) {
         self.worked.store(true, Ordering::Relaxed);
     }
