@@ -2,6 +2,7 @@
 
 use crate::client::Http;
 use crate::process::{Process, built, root};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -116,12 +117,14 @@ impl Gateway {
     /// Waits until every server has been asked once, and Envoy serves.
     pub async fn settled(&self) {
         let http = Http::new();
-        crate::until("every server has been asked", async || {
+        crate::until_told("every server has been asked", async || {
             (http.try_get(&self.operator("/readyz")).await?.status == 200).then_some(())
         })
         .await;
-        crate::until("Envoy serves", async || (http.try_get(&self.at("/healthz")).await?.status == 200).then_some(()))
-            .await;
+        crate::until_told("Envoy serves", async || {
+            (http.try_get(&self.at("/healthz")).await?.status == 200).then_some(())
+        })
+        .await;
     }
 
     /// Puts another configuration in the place of the one that is in force.
@@ -148,6 +151,13 @@ impl Gateway {
         pids[0]
     }
 
+    /// Stops broker and command line where they are, until what this gives is dropped. Envoy goes on.
+    pub fn freeze(&self) -> Frozen {
+        let pid = Pid::from_raw(self.broker().cast_signed()).expect("processes have ids");
+        kill_process(pid, Signal::STOP).expect("stopping the broker");
+        Frozen(pid)
+    }
+
     /// The process of broker and command line.
     ///
     /// # Panics
@@ -157,6 +167,17 @@ impl Gateway {
         let pids = self.process.pids("mcp-gateway");
         assert_eq!(pids.len(), 1, "one gateway runs: {pids:?}");
         pids[0]
+    }
+}
+
+/// A process that is stopped. It goes on when this is dropped.
+#[derive(Debug)]
+pub struct Frozen(Pid);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // It may be gone.
+        let _ = kill_process(self.0, Signal::CONT);
     }
 }
 

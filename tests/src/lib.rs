@@ -13,4 +13,4 @@ pub mod peers;
 pub mod process;
 mod wait;
 
-pub use wait::{PATIENCE, until, within};
+pub use wait::{PATIENCE, until, until_told, within};

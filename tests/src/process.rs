@@ -108,7 +108,7 @@ impl Process {
     ///
     /// When the process ends before.
     pub async fn says<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
-        crate::until(what, async || {
+        crate::until(what, || {
             let ended = self.log.ended();
             let found = self.log.lines().iter().find_map(|line| find(line));
             assert!(found.is_some() || !ended, "the process ended before {what}");

@@ -8,24 +8,38 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a condition is looked at.
 const PERIOD: Duration = Duration::from_millis(10);
 
-/// Waits until `ready` gives a value. `what` completes "waited in vain until …".
+/// Waits until `look` finds something. `what` completes "waited in vain until …".
 ///
 /// # Panics
 ///
 /// After [`PATIENCE`].
-pub async fn until<T>(what: &str, mut ready: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let waiting = async {
         loop {
-            if let Some(value) = ready().await {
-                return value;
+            if let Some(found) = look() {
+                return found;
             }
             tokio::time::sleep(PERIOD).await;
         }
     };
-    match tokio::time::timeout(PATIENCE, waiting).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited in vain until {what}"),
-    }
+    in_time(waiting, || panic!("waited in vain until {what}")).await
+}
+
+/// Waits until somebody who is asked has an answer. `what` completes "waited in vain until …".
+///
+/// # Panics
+///
+/// After [`PATIENCE`].
+pub async fn until_told<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let waiting = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(PERIOD).await;
+        }
+    };
+    in_time(waiting, || panic!("waited in vain until {what}")).await
 }
 
 /// The outcome of `work`, that has to come within [`PATIENCE`].
@@ -34,8 +48,9 @@ pub async fn until<T>(what: &str, mut ready: impl AsyncFnMut() -> Option<T>) -> 
 ///
 /// When it does not.
 pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what} took longer than {PATIENCE:?}"),
-    }
+    in_time(work, || panic!("{what} took longer than {PATIENCE:?}")).await
+}
+
+async fn in_time<T>(work: impl Future<Output = T>, late: impl FnOnce() -> T) -> T {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| late())
 }

@@ -136,8 +136,7 @@ async fn a_duplicate_at_the_end_of_a_long_body_is_found_before_the_server_has_it
     );
     check("half a call", &rig.session.send(body).await, 400, -32700, &json!("c"));
     assert_eq!(rig.server.calls().len(), 0);
-    mcp_gateway_tests::until("the server sees its requests cut off", async || (rig.server.cut() == 4).then_some(()))
-        .await;
+    mcp_gateway_tests::until("the server sees its requests cut off", || (rig.server.cut() == 4).then_some(())).await;
     assert_eq!(rig.session.call("p_echo", json!({})).await["result"]["content"][0]["text"], "ok");
 }
 
@@ -247,7 +246,7 @@ async fn modern_headers_and_bodies_have_to_agree() {
     let rig = rig().await;
     let modern = Fake::modern().tool("echo", Exchange::ok).start();
     rig.gateway.configure(&Config::new().server("a", "p_", &rig.server.url()).server("m", "m_", &modern.url()));
-    mcp_gateway_tests::until("the modern server is ready", async || {
+    mcp_gateway_tests::until_told("the modern server is ready", async || {
         (rig.gateway.server("m").await["state"] == "ready").then_some(())
     })
     .await;
@@ -427,7 +426,7 @@ async fn servers_that_fail() {
     assert!(reply.text().contains("down"), "{}", reply.text());
     assert_eq!(session.call("p_echo", json!({})).await["result"]["content"][0]["text"], "ok");
     down.restart().await;
-    mcp_gateway_tests::until("the server is back", async || {
+    mcp_gateway_tests::until_told("the server is back", async || {
         (session.call("d_echo", json!({})).await["result"]["content"][0]["text"] == "ok").then_some(())
     })
     .await;

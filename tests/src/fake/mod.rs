@@ -92,7 +92,7 @@ impl Fake {
 
     /// Comes back on the same port, after [`Fake::stop`].
     pub async fn restart(&self) {
-        let (runtime, listener) = crate::until("the port is free again", async || {
+        let (runtime, listener) = crate::until("the port is free again", || {
             let runtime = serve::runtime();
             match serve::bind(&runtime, self.inner.address) {
                 Ok((listener, _)) => Some((runtime, listener)),
@@ -175,7 +175,7 @@ impl Fake {
 
     /// Waits for what a client says to the request with this raw id.
     pub async fn answer(&self, id: &str) -> Recorded {
-        crate::until(&format!("a client answers request {id}"), async || {
+        crate::until(&format!("a client answers request {id}"), || {
             self.state().seen.iter().find(|r| r.is_answer() && r.id.as_deref() == Some(id)).cloned()
         })
         .await
@@ -183,7 +183,7 @@ impl Fake {
 
     /// Waits for a notification with this method.
     pub async fn notified(&self, method: &str) -> Recorded {
-        crate::until(&format!("{method} arrives"), async || self.all(method).pop()).await
+        crate::until(&format!("{method} arrives"), || self.all(method).pop()).await
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
