@@ -76,8 +76,8 @@ struct Routes {
     owners: [BTreeMap<Arc<str>, usize>; 4],
     hidden: [BTreeSet<Arc<str>>; 4],
     templates: Vec<(Template, usize)>,
-    /// Servers without prefix that have resources.
-    resource_servers: Vec<usize>,
+    /// By kind: the only server without prefix that has such items. It gets what nobody lists.
+    only: [Option<usize>; 4],
 }
 
 impl Catalog {
@@ -117,12 +117,12 @@ impl Catalog {
 
     /// The server without prefix that a name, URI or template belongs to. `None`: nobody's, or two servers'.
     ///
-    /// A URI that no server lists goes by the template with the longest literal match, then to the only server without
-    /// prefix that has resources.
+    /// A URI that no server lists goes by the template with the longest literal match. What then has no owner goes to the only
+    /// server without prefix that has tools, prompts or resources: it may have more for some clients than it lists for all.
     pub fn owner(&self, era: Era, kind: Kind, name: &str) -> Option<Arc<str>> {
         let routes = &self.view(era).routes;
         let index = match kind {
-            Kind::Tools | Kind::Prompts => routes.listed(kind, name)?,
+            Kind::Tools | Kind::Prompts => routes.name(kind, name)?,
             Kind::Resources | Kind::Templates => routes.resource(name)?,
         };
         self.sources.get(index).map(|s| s.name.clone())
@@ -215,9 +215,7 @@ impl View {
         for group in changed {
             view.versions[group] += 1;
         }
-        let unprefixed = sources.iter().enumerate().filter(|(_, s)| s.prefix.is_empty());
-        view.routes.resource_servers =
-            unprefixed.filter(|(_, s)| s.offer(era).is_some_and(|o| o.resources)).map(|(at, _)| at).collect();
+        view.routes.only = Kind::ALL.map(|kind| only(era, kind, sources));
         view
     }
 }
@@ -225,6 +223,13 @@ impl View {
 impl Routes {
     fn listed(&self, kind: Kind, name: &str) -> Option<usize> {
         self.owners[kind as usize].get(name).copied()
+    }
+
+    fn name(&self, kind: Kind, name: &str) -> Option<usize> {
+        if self.hidden[kind as usize].contains(name) {
+            return None;
+        }
+        self.listed(kind, name).or(self.only[kind as usize])
     }
 
     fn resource(&self, uri: &str) -> Option<usize> {
@@ -245,12 +250,18 @@ impl Routes {
                 _ => Some((literal, Some(server))),
             };
         }
-        match (best, self.resource_servers.as_slice()) {
-            (Some((_, owner)), _) => owner,
-            (None, [only]) => Some(*only),
-            (None, _) => None,
-        }
+        best.map_or(self.only[Kind::Resources as usize], |(_, owner)| owner)
     }
+}
+
+/// The only server without prefix that has items of a kind. Resources count when declared, since none has to be listed.
+fn only(era: Era, kind: Kind, sources: &[Source]) -> Option<usize> {
+    let has = |offer: &Arc<Offer>| match kind {
+        Kind::Tools | Kind::Prompts => !offer.list(kind).items.is_empty(),
+        Kind::Resources | Kind::Templates => offer.resources,
+    };
+    let mut all = sources.iter().enumerate().filter(|(_, s)| s.prefix.is_empty() && s.offer(era).is_some_and(has));
+    all.next().filter(|_| all.next().is_none()).map(|(at, _)| at)
 }
 
 fn merge_kind(era: Era, kind: Kind, sources: &[Source], own: &HashMap<String, Arc<List>>) -> Merged {

@@ -38,7 +38,6 @@ fn the_order_is_that_of_the_configuration() {
     assert_eq!(names(&catalog, Kind::Tools), ["b_y", "b_x", "z"]);
     assert!(catalog.list(Era::Modern, Kind::Tools).is_empty());
     assert_eq!(owner(&catalog, Kind::Tools, "z").as_deref(), Some("a"));
-    assert_eq!(owner(&catalog, Kind::Tools, "b_y"), None);
     assert_eq!(catalog.count("b", Kind::Tools), 2);
 }
 
@@ -56,6 +55,17 @@ fn a_name_that_two_claim_is_nobodys() {
     assert!(of_a.iter().any(|c| c.contains("`p_x`") && c.contains("`c`")), "{of_a:?}");
     assert_eq!(catalog.conflicts("b").len(), 1);
     assert_eq!(catalog.conflicts("c").len(), 1);
+}
+
+#[test]
+fn a_name_that_nobody_lists_goes_to_the_only_server_without_prefix() {
+    let (a, b, p) = (source("a", "", &["x"], &[]), source("b", "", &["y"], &[]), source("p", "p_", &["z"], &[]));
+    let alone = merge(vec![p.clone(), a.clone()]);
+    assert_eq!(owner(&alone, Kind::Tools, "for-some-clients").as_deref(), Some("a"));
+    // It has no prompts.
+    assert_eq!(owner(&alone, Kind::Prompts, "x"), None);
+    assert_eq!(owner(&merge(vec![a, b]), Kind::Tools, "for-some-clients"), None);
+    assert_eq!(owner(&merge(vec![p]), Kind::Tools, "z"), None);
 }
 
 #[test]

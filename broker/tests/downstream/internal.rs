@@ -32,8 +32,8 @@ async fn a_legacy_question_opens_the_session_that_later_calls_use() {
     client.call(1, "a_echo").await;
     assert_eq!(fake.seen("tools/call")[0].session, route["session"].as_str().unwrap());
     assert_eq!(rig.resolve(ask(json!({"tool": "echo"}))).await["outcome"]["route"]["server"], "b");
-    let refused = rig.resolve(ask(json!({"tool": "nobody"}))).await;
-    assert_eq!(refused["outcome"]["refuse"]["code"], -32602);
+    // It may have more tools for this client than it lists for all.
+    assert_eq!(rig.resolve(ask(json!({"tool": "unlisted"}))).await["outcome"]["route"]["server"], "b");
     client.delete().await;
     assert_eq!(rig.resolve(ask(json!({"server": "a"}))).await["outcome"]["refuse"]["status"], 404);
 }
