@@ -79,9 +79,12 @@ class Run:
             self.get_answered.set()
         self.has_session = self.has_session or "mcp-session-id" in response.headers
 
+    def count(self, method: str | None) -> int:
+        return sum(each["method"] == method for each in self.seen["notifications"])
+
     async def wait_for(self, method: str, times: int = 1) -> None:
         async def arrived() -> None:
-            while sum(each["method"] == method for each in self.seen["notifications"]) < times:
+            while self.count(method) < times:
                 self.arrival.clear()
                 await self.arrival.wait()
 
@@ -92,9 +95,13 @@ class Run:
 
     async def step(self, kept: list[Any], wanted: dict[str, Any], run: Callable[[], Awaitable[BaseModel]]) -> None:
         """Runs one step of the plan; what it gives, or its error, is kept."""
+        awaited = wanted.get("waitFor")
+        before = self.count(awaited)
         try:
             result = await asyncio.wait_for(run(), self.timeout)
             kept.append({**wanted, "result": plain(result)})
+            if awaited:
+                await self.wait_for(awaited, before + 1)
         except (MCPError, TimeoutError, ValueError, RuntimeError) as error:
             told = plain(error.error) if isinstance(error, MCPError) else {"message": repr(error)}
             kept.append({**wanted, "error": told})

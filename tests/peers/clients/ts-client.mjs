@@ -48,8 +48,12 @@ async function withDeadline(promise, what) {
     return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+function count(method) {
+    return seen.notifications.filter(notification => notification.method === method).length;
+}
+
 async function waitFor(method, times) {
-    const arrived = () => seen.notifications.filter(notification => notification.method === method).length >= times;
+    const arrived = () => count(method) >= times;
     await withDeadline(
         (async () => {
             while (!arrived()) {
@@ -62,8 +66,12 @@ async function waitFor(method, times) {
 
 /** Runs one step of the plan; what it gives, or its error, is kept in `list`. */
 async function step(list, wanted, run) {
+    const before = count(wanted.waitFor);
     try {
         list.push({ ...wanted, result: await withDeadline(run(), JSON.stringify(wanted)) });
+        if (wanted.waitFor) {
+            await waitFor(wanted.waitFor, before + 1);
+        }
     } catch (error) {
         const { code, message, data } = error;
         list.push({ ...wanted, error: { code, message, data } });

@@ -60,16 +60,15 @@ pub fn features() -> Plan {
         .call("write_log", json!({ "level": "debug", "message": "hé" }))
         .call("share_note", json!({ "name": "welcome" }))
         .call("ask_user", json!({ "question": "Which colour?" }))
-        .call("add_tool", json!({ "name": "late", "reply": "here" }))
+        .call_told("add_tool", json!({ "name": "late", "reply": "here" }), "tools/list_changed")
         .call("late", json!({}))
-        .call("remove_tool", json!({ "name": "late" }))
+        .call_told("remove_tool", json!({ "name": "late" }), "tools/list_changed")
         .get("summarize", json!({ "note": "welcome" }))
         .read("note://unicode")
         .read("note://not-listed")
         .read("picture://dot")
         .wait("progress", 2)
         .wait("message", 1)
-        .wait("tools/list_changed", 1)
 }
 
 /// The prompt and the resources that `ts-modern.mjs`, `py-server.py` and `fastmcp-server.py` have in common.

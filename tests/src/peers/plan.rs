@@ -25,6 +25,13 @@ impl Plan {
         self
     }
 
+    /// With the call of a tool that the server tells of with a notification. It may come after the answer.
+    #[must_use]
+    pub fn call_told(mut self, tool: &str, arguments: Value, method: &str) -> Self {
+        self.call.push(json!({ "name": tool, "arguments": arguments, "waitFor": format!("notifications/{method}") }));
+        self
+    }
+
     /// With a prompt.
     #[must_use]
     pub fn get(mut self, prompt: &str, arguments: Value) -> Self {
@@ -73,6 +80,7 @@ impl Plan {
 
 /// A step, tool or prompt with the prefix in front of its name.
 fn renamed(step: &Value, prefix: &str) -> Value {
-    let name = step["name"].as_str().unwrap_or_default();
-    json!({ "name": format!("{prefix}{name}"), "arguments": step["arguments"] })
+    let mut renamed = step.clone();
+    renamed["name"] = format!("{prefix}{}", step["name"].as_str().unwrap_or_default()).into();
+    renamed
 }
