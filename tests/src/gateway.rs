@@ -151,6 +151,13 @@ impl Gateway {
         pids[0]
     }
 
+    /// Bytes of memory that Envoy holds.
+    pub fn envoy_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.envoy())).unwrap_or_default();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        resident.and_then(|kilobytes| kilobytes.parse::<u64>().ok()).expect("VmRSS is a number of kB") << 10
+    }
+
     /// Stops broker and command line where they are, until what this gives is dropped. Envoy goes on.
     pub fn freeze(&self) -> Frozen {
         let pid = Pid::from_raw(self.broker().cast_signed()).expect("processes have ids");

@@ -90,7 +90,7 @@ impl Rig {
     /// Waits until the gateway has noticed that the tools that were added for a moment are gone.
     async fn settled(&self) {
         for name in ["rsl", "rsm"] {
-            mcp_gateway_tests::until("added tools are gone", async || {
+            mcp_gateway_tests::until_told("added tools are gone", async || {
                 (self.gateway.server(name).await["tools"] == 6).then_some(())
             })
             .await;
@@ -139,7 +139,7 @@ async fn walk(client: Client, era: Era) {
         Era::Legacy => {
             // Ending its session, the client ended those that the gateway had opened for it.
             assert_ended(&rig.peer("tsl").server.url, headers["mcp-session-id"].as_str().unwrap()).await;
-            mcp_gateway_tests::until("a session at server-everything ends", async || {
+            mcp_gateway_tests::until_told("a session at server-everything ends", async || {
                 (rig.peer("ev").ended_sessions() > ended).then_some(())
             })
             .await;
@@ -153,7 +153,7 @@ async fn walk(client: Client, era: Era) {
 
 /// The server no longer knows the session.
 async fn assert_ended(url: &str, session: &str) {
-    mcp_gateway_tests::until("the session at the server ends", async || {
+    mcp_gateway_tests::until_told("the session at the server ends", async || {
         let ping = Http::new().post(url).header("mcp-session-id", session).header("mcp-protocol-version", "2025-11-25");
         let reply = ping.send(json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string()).await;
         (reply.status == 404).then_some(())
