@@ -11,7 +11,16 @@ const SLOTS: u64 = 4096;
 fn key(session: &str) -> String {
     let mut hasher = DefaultHasher::new();
     session.hash(&mut hasher);
-    format!("mcp-gateway/ended/{}", hasher.finish() % SLOTS)
+    let slot = hasher.finish() % SLOTS;
+    let digit = |shift: u32| char::from_digit((slot >> shift) as u32 & 0xf, 16).unwrap_or_default();
+    // Made at every call, where `format!` would be felt.
+    [
+        "mcp-gateway/ended/",
+        digit(8).encode_utf8(&mut [0; 4]),
+        digit(4).encode_utf8(&mut [0; 4]),
+        digit(0).encode_utf8(&mut [0; 4]),
+    ]
+    .concat()
 }
 
 /// Where the slot of `session` is.

@@ -33,11 +33,6 @@ pub(crate) fn property(path: &[&str]) -> Option<String> {
     hostcalls::get_property(path.to_vec()).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
-/// Has Envoy choose the route anew, by the headers as they are now.
-pub(crate) fn clear_route() {
-    check("choosing the route", hostcalls::call_foreign_function("clear_route_cache", None));
-}
-
 /// Seconds since the epoch.
 pub(crate) fn now() -> u64 {
     let time = hostcalls::get_current_time().ok();

@@ -66,12 +66,10 @@ impl Stream {
         let Some(server) = server else { return self.send_to_broker() };
         self.address(server, destination);
         self.sent = if self.answering { Sent::Answer } else { Sent::Call(destination.clone()) };
-        let action = self.release();
-        host::clear_route();
-        action
+        self.release()
     }
 
-    /// The headers that the server is to see.
+    /// The headers that the server is to see. Envoy chooses the route anew after each change.
     fn address(&mut self, server: &PluginServer, destination: &Destination) {
         self.headers.remove(|name| {
             let clients_own = ["authorization", "cookie", "origin", "accept-encoding", header::LAST_EVENT_ID];

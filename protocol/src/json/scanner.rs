@@ -96,7 +96,8 @@ enum State {
 #[derive(Debug)]
 struct Level {
     node: &'static Node,
-    seen: Vec<u64>,
+    /// Where its members' hashes begin in [`Scanner::seen`].
+    first: usize,
 }
 
 /// See the module's documentation.
@@ -110,6 +111,8 @@ pub struct Scanner {
     depth: usize,
     /// The outermost containers, while the tree has nodes for them.
     levels: Vec<Level>,
+    /// Hashes of the members of the open containers whose members have to be unique.
+    seen: Vec<u64>,
     /// The node of the value that comes next or is open.
     node: Option<&'static Node>,
     /// Where the open name or scalar began.
@@ -129,6 +132,7 @@ impl Scanner {
             objects: [0; WORDS],
             depth: 0,
             levels: Vec::with_capacity(8),
+            seen: Vec::new(),
             node: Some(root),
             start: 0,
             capturing: false,
@@ -177,9 +181,15 @@ impl Scanner {
             let here = chunk.len() - rest.len();
             match self.state {
                 State::String { key } => {
-                    let plain = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-                    let (text, after) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
-                    self.text(text)?;
+                    let plain = if self.utf8.complete() { strings::plain(rest) } else { 0 };
+                    let (text, mut after) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
+                    self.at += text.len() as u64;
+                    if !matches!(after.first(), Some(b'"' | b'\\')) {
+                        let special = memchr::memchr2(b'"', b'\\', after).unwrap_or(after.len());
+                        let (text, rest) = after.split_at_checked(special).unwrap_or((after, &[]));
+                        self.text(text)?;
+                        after = rest;
+                    }
                     rest = after;
                     let Some((&stop, tail)) = after.split_first() else { continue };
                     rest = tail;
@@ -188,7 +198,13 @@ impl Scanner {
                         return Err(ScanError::Syntax);
                     }
                     if stop == b'\\' {
-                        self.state = State::Escape { key };
+                        // The escapes of one byte, which code and JSON in strings are full of, need no state.
+                        if let Some((b'"' | b'\\' | b'/' | b'n' | b't' | b'r', tail)) = rest.split_first() {
+                            rest = tail;
+                            self.at += 1;
+                        } else {
+                            self.state = State::Escape { key };
+                        }
                     } else {
                         let end = chunk.len() - rest.len();
                         let bytes = chunk.get(scalar..end).unwrap_or_default();
@@ -304,9 +320,10 @@ impl Scanner {
     }
 
     fn text(&mut self, text: &[u8]) -> Result<(), ScanError> {
-        // Folded, not searched, so that the compiler makes vector code of it.
-        let control = text.iter().fold(false, |found, b| found | (*b < 0x20));
-        if control || !self.utf8.push(text) {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if text.iter().any(|b| *b < 0x20) || !self.utf8.push(text) {
             return Err(ScanError::Syntax);
         }
         self.at += text.len() as u64;
@@ -324,8 +341,7 @@ impl Scanner {
         if self.levels.len() == self.depth
             && let Some(node) = self.node
         {
-            let members = if node.unique { 8 } else { 0 };
-            self.levels.push(Level { node, seen: Vec::with_capacity(members) });
+            self.levels.push(Level { node, first: self.seen.len() });
         }
         self.depth += 1;
         if kind == Kind::Object {
@@ -338,8 +354,10 @@ impl Scanner {
     }
 
     fn close(&mut self) {
-        if self.levels.len() == self.depth {
-            self.levels.pop();
+        if self.levels.len() == self.depth
+            && let Some(level) = self.levels.pop()
+        {
+            self.seen.truncate(level.first);
         }
         self.depth = self.depth.saturating_sub(1);
         self.after_value();
@@ -357,11 +375,11 @@ impl Scanner {
     }
 
     /// The innermost container, if the tree knows it.
-    fn level(&mut self) -> Option<&mut Level> {
-        if self.levels.len() == self.depth { self.levels.last_mut() } else { None }
+    fn level(&self) -> Option<&Level> {
+        if self.levels.len() == self.depth { self.levels.last() } else { None }
     }
 
-    fn items_node(&mut self) -> Option<&'static Node> {
+    fn items_node(&self) -> Option<&'static Node> {
         self.level().and_then(|level| level.node.items)
     }
 
@@ -371,7 +389,8 @@ impl Scanner {
         let captured = std::mem::take(&mut self.captured);
         let raw = if captured.is_empty() { bytes } else { &[captured.as_slice(), bytes].concat() };
         let whole = std::mem::replace(&mut self.capturing, false) && raw.len() <= MAX_CAPTURE;
-        let result = self.level().map_or(Ok(None), |level| level.key(raw, whole));
+        let known = self.levels.last().filter(|_| self.levels.len() == self.depth);
+        let result = known.map_or(Ok(None), |level| level.key(raw, whole, &mut self.seen));
         self.captured = captured;
         self.node = result?;
         Ok(())
@@ -416,7 +435,7 @@ fn fnv(name: &str) -> u64 {
 
 impl Level {
     /// The node of the member with this raw name. `whole` unless the name was too long to be kept.
-    fn key(&mut self, raw: &[u8], whole: bool) -> Result<Option<&'static Node>, ScanError> {
+    fn key(&self, raw: &[u8], whole: bool, seen: &mut Vec<u64>) -> Result<Option<&'static Node>, ScanError> {
         if !whole {
             // A name of this length is none that the tree knows.
             return if self.node.unique { Err(ScanError::Members) } else { Ok(None) };
@@ -427,7 +446,7 @@ impl Level {
             return if self.node.unique { Err(ScanError::Syntax) } else { Ok(None) };
         };
         if self.node.unique {
-            self.note(&name)?;
+            self.note(&name, seen)?;
         }
         Ok(self.node.member(name.as_bytes()))
     }
@@ -435,16 +454,17 @@ impl Level {
     /// Remembers a name; an error if it was there before.
     ///
     /// Names that we route by count as equal in any case: some readers (Go's `encoding/json`) take `Name` for `name`.
-    fn note(&mut self, name: &str) -> Result<(), ScanError> {
+    fn note(&self, name: &str, seen: &mut Vec<u64>) -> Result<(), ScanError> {
         let known = self.node.members.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(n, _)| *n);
         let hash = fnv(known.unwrap_or(name));
-        if self.seen.contains(&hash) {
+        let own = seen.get(self.first..).unwrap_or_default();
+        if own.contains(&hash) {
             return Err(ScanError::Duplicate);
         }
-        if self.seen.len() >= MAX_MEMBERS {
+        if own.len() >= MAX_MEMBERS {
             return Err(ScanError::Members);
         }
-        self.seen.push(hash);
+        seen.push(hash);
         Ok(())
     }
 }

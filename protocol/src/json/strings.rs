@@ -23,6 +23,19 @@ pub(super) fn decode(inner: &[u8]) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(out))
 }
 
+/// How many bytes at the beginning of the inside of a string need no second look: ASCII, no quote, escape or control character.
+pub(super) fn plain(text: &[u8]) -> usize {
+    const BLOCK: usize = 16;
+    // Signed, control characters and bytes above ASCII are below the space.
+    let special = |b: u8| (b.cast_signed() < 0x20) | (b == b'"') | (b == b'\\');
+    // Without a branch and of fixed length, so that the compiler makes vector code of it.
+    let (blocks, _) = text.as_chunks::<BLOCK>();
+    let clear = |block: &&[u8; BLOCK]| !block.iter().fold(false, |found, b| found | special(*b));
+    let start = blocks.iter().take_while(clear).count() * BLOCK;
+    let rest = text.get(start..).unwrap_or_default();
+    start + rest.iter().position(|b| special(*b)).unwrap_or(rest.len())
+}
+
 /// The first character of the inside of a raw string, decoded, and how many raw bytes it takes.
 /// The character is `None` where the escape is broken or a surrogate stands alone.
 fn next_char(text: &str) -> Option<(Option<char>, usize)> {
