@@ -44,6 +44,18 @@ async fn upload(session: Session, bytes: usize, sent: Arc<AtomicUsize>) -> Reply
     session.post().send_chunks(body).await
 }
 
+/// Waits until nothing more is taken: then all buffers on the way are full. How much was sent by then.
+async fn held_up(sent: &AtomicUsize) -> usize {
+    let (mut last, mut quiet) = (0, 0);
+    until("the uploads are held up", || {
+        let now = sent.load(Ordering::Relaxed);
+        quiet = if now > 0 && now == last { quiet + 1 } else { 0 };
+        last = now;
+        (quiet == 50).then_some(now)
+    })
+    .await
+}
+
 /// Uploads to a server that stops reading for a while. How much Envoy's memory grew.
 async fn uploads(count: usize, bytes: usize) -> u64 {
     let server = Fake::legacy().tool("echo", Exchange::ok).start();
@@ -54,15 +66,7 @@ async fn uploads(count: usize, bytes: usize) -> u64 {
     server.read_on(false);
     let sent = Arc::new(AtomicUsize::new(0));
     let uploads: Vec<_> = (0..count).map(|_| tokio::spawn(upload(session.clone(), bytes, sent.clone()))).collect();
-    // All buffers on the way are full when for a while nothing more is taken.
-    let (mut last, mut quiet) = (0, 0);
-    until("the uploads are held up", || {
-        let now = sent.load(Ordering::Relaxed);
-        quiet = if now > 0 && now == last { quiet + 1 } else { 0 };
-        last = now;
-        (quiet == 50).then_some(())
-    })
-    .await;
+    let last = held_up(&sent).await;
     assert!(last < count * bytes, "the server holds them up");
     let mut most = gateway.envoy_memory();
     server.read_on(true);
@@ -89,4 +93,26 @@ async fn a_call_of_100_mb_to_a_slow_server_costs_little_memory() {
 async fn sixteen_uploads_of_20_mb_at_once_cost_little_memory() {
     let grown = uploads(16, 20 * MIB as usize).await;
     assert!(grown < 64 * MIB, "Envoy grew by {} MiB", grown / MIB);
+}
+
+#[tokio::test]
+async fn a_first_call_waits_for_its_decision_with_all_of_its_body() {
+    let server = Fake::legacy().tool("echo", Exchange::ok).start();
+    let gateway = Config::new().server("a", "p_", &server.url()).start().await;
+    let sessions = [Session::open(gateway.url()).await, Session::open(gateway.url()).await];
+    let before = gateway.envoy_memory();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let bytes = 20 * MIB as usize;
+    let frozen = gateway.freeze();
+    let uploads = sessions.map(|session| tokio::spawn(upload(session, bytes, sent.clone())));
+    assert!(held_up(&sent).await < 2 * bytes, "nobody takes what has no way yet");
+    assert_eq!(server.calls().len(), 0);
+    let grown = gateway.envoy_memory().saturating_sub(before);
+    assert!(grown < 20 * MIB, "Envoy grew by {} MiB", grown / MIB);
+    drop(frozen);
+    for upload in uploads {
+        let reply = upload.await.unwrap();
+        assert_eq!(reply.message()["result"]["content"][0]["text"], "ok", "{}", reply.text());
+    }
+    assert!(server.calls().iter().all(|call| call.body.len() > bytes && call.target.as_deref() == Some("echo")));
 }

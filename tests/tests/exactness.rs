@@ -301,3 +301,30 @@ async fn the_server_sees_its_own_address_and_nothing_of_the_clients_credentials(
         |name: &&http::HeaderName| name.as_str().starts_with("x-mcp-") || name.as_str().starts_with("x-envoy-");
     assert_eq!(arrived.headers.keys().find(foreign), None);
 }
+
+#[tokio::test]
+async fn of_the_servers_headers_the_client_sees_what_is_for_it() {
+    const HEADERS: [(&str, &str); 7] = [
+        ("mcp-session-id", "the-servers-own"),
+        ("set-cookie", "a=b"),
+        ("www-authenticate", "Bearer"),
+        ("server", "secret/1.0"),
+        ("x-mcp-gateway-resolved", "1"),
+        ("x-own", "kept"),
+        ("cache-control", "no-store"),
+    ];
+    let server = Fake::legacy()
+        .tool("dressed", async |x| x.ok_with(&HEADERS).await)
+        .tool("packed", async |x| x.ok_with(&[("content-encoding", "gzip")]).await)
+        .start();
+    let (_gateway, session) = rig(&server).await;
+    let call = |name| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"p_{name}"}}}}"#);
+    let reply = session.send(call("dressed")).await;
+    for (name, value) in HEADERS {
+        let expected = if ["x-own", "cache-control"].contains(&name) { value } else { "" };
+        assert_eq!(reply.header(name), expected, "{name}");
+    }
+    let reply = session.send(call("packed")).await;
+    assert_eq!(reply.message()["error"]["code"], -32603, "{}", reply.text());
+    assert_eq!(reply.header("content-encoding"), "");
+}

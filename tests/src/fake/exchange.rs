@@ -46,6 +46,21 @@ impl Exchange {
         self.send(status, media, Body::from(body.into()));
     }
 
+    /// An `ok` with further headers.
+    ///
+    /// # Panics
+    ///
+    /// When they are not well-formed.
+    pub async fn ok_with(self, headers: &[(&str, &str)]) {
+        let body = self.response(r#"{"content":[{"type":"text","text":"ok"}]}"#);
+        let mut response = Response::builder().header("content-type", "application/json");
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        // The client may be gone.
+        let _ = self.reply.send(response.body(Body::from(body)).expect("the answer is well-formed"));
+    }
+
     /// An event stream.
     pub fn events(self) -> Sender {
         self.stream("text/event-stream")
