@@ -13,6 +13,7 @@ use protocol::resolve::Destination;
 use protocol::sse;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A JSON answer up to this size is looked at whole before any of it goes out.
@@ -41,7 +42,7 @@ pub(crate) enum Answer {
 /// The state of an edited answer.
 #[derive(Debug)]
 pub(crate) struct Edit {
-    server: String,
+    destination: Rc<Destination>,
     editor: Editor,
     media: Media,
     /// Bytes still to come, where the server said how many.
@@ -62,7 +63,7 @@ impl Stream {
         match std::mem::replace(&mut self.sent, Sent::Nowhere) {
             Sent::Nowhere => self.never_sent(),
             Sent::Broker => self.broker_answers(),
-            Sent::Answer => self.posted(),
+            Sent::Answer(_) => self.posted(),
             Sent::Call(destination) => self.server_answers(&destination, end),
         }
     }
@@ -96,19 +97,24 @@ impl Stream {
         Action::Continue
     }
 
+    /// Tells the client that its answer has been taken.
+    pub(crate) fn accept(&mut self) {
+        self.done();
+        reply::send(202, vec![], None);
+    }
+
     /// A client's answer has been posted to the server that asked: the client is told 202, whatever the server thinks of it.
     fn posted(&mut self) -> Action {
         let headers = Headers::read(MapType::HttpResponseHeaders);
         if status(&headers) >= 300 {
-            self.done();
-            reply::send(202, vec![], None);
+            self.accept();
             return Action::Pause;
         }
         clean(&headers, |_| false);
         Action::Continue
     }
 
-    fn server_answers(&mut self, destination: &Destination, end: bool) -> Action {
+    fn server_answers(&mut self, destination: &Rc<Destination>, end: bool) -> Action {
         let headers = Headers::read(MapType::HttpResponseHeaders);
         let status = status(&headers);
         if status >= 400 && !from_upstream() {
@@ -138,7 +144,7 @@ impl Stream {
         Action::Continue
     }
 
-    fn edit_answer(&mut self, destination: &Destination, media: Media, left: Option<usize>) {
+    fn edit_answer(&mut self, destination: &Rc<Destination>, media: Media, left: Option<usize>) {
         let rules = self.shared.as_ref().and_then(|s| s.settings.rules(&destination.server));
         let mut rules = rules.unwrap_or_else(|| Rules::new(&destination.server, "", &[]));
         if !destination.web_uris.is_empty() {
@@ -149,8 +155,9 @@ impl Stream {
             editor = editor.expect(id);
         }
         let held = (media == Media::Json).then(Vec::new);
-        let server = destination.server.clone();
-        self.answer = Answer::Edit(Box::new(Edit { server, editor, media, left, ended: false, told: false, held }));
+        let destination = destination.clone();
+        self.answer =
+            Answer::Edit(Box::new(Edit { destination, editor, media, left, ended: false, told: false, held }));
     }
 
     fn unreachable(&mut self, destination: &Destination) -> Action {
@@ -234,7 +241,7 @@ impl Stream {
                 let id = self.reader.envelope().id.as_ref();
                 edit.chunk(size, end, |refusal| refusal.body(id), era);
                 if let (true, Some(shared), Some(session)) = (edit.lists_changed(), &self.shared, session) {
-                    resolver::tell_changed(shared, session, &edit.server);
+                    resolver::tell_changed(shared, session, &edit.destination.server);
                 }
             }
         }
@@ -260,7 +267,7 @@ impl Edit {
             self.editor.finish(&mut out);
         }
         let refusal = || {
-            let message = format!("Server {} ended its answer without answering the request.", self.server);
+            let message = format!("Server {} ended its answer without answering the request.", self.destination.server);
             error(&Refusal::answer(era, code::INTERNAL, message))
         };
         match (&mut self.held, self.media) {

@@ -6,11 +6,12 @@
 //! configuration.
 
 use crate::host;
+use foldhash::fast::FixedState;
 use lru::LruCache;
 use protocol::era::Era;
 use protocol::resolve::{Destination, Question, Target};
 use serde::{Deserialize, Serialize};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
@@ -33,9 +34,7 @@ impl Key {
     }
 
     fn slot(&self) -> String {
-        let mut hasher = DefaultHasher::new();
-        self.hash(&mut hasher);
-        format!("mcp-gateway/route/{FORMAT}/{}", hasher.finish() % SLOTS)
+        format!("mcp-gateway/route/{FORMAT}/{}", FixedState::default().hash_one(self) % SLOTS)
     }
 }
 

@@ -4,14 +4,13 @@
 //! of a session holds only while the slot is where it was. Two sessions in one slot cost a further question to the broker.
 
 use crate::host;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use foldhash::fast::FixedState;
+use std::hash::BuildHasher;
 
 const SLOTS: u64 = 4096;
 
 fn key(session: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    session.hash(&mut hasher);
-    let slot = hasher.finish() % SLOTS;
+    let slot = FixedState::default().hash_one(session) % SLOTS;
     let digit = |shift: u32| char::from_digit((slot >> shift) as u32 & 0xf, 16).unwrap_or_default();
     // Made at every call, where `format!` would be felt.
     [

@@ -9,6 +9,7 @@
 
 mod answer;
 mod cache;
+mod deadlines;
 mod ended;
 mod epoch;
 mod headers;

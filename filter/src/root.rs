@@ -1,6 +1,7 @@
 //! The root context: configuration, clock, and the HTTP calls that outlive a request.
 
 use crate::cache::Cache;
+use crate::deadlines::{self, Deadlines};
 use crate::resolver::{self, Resolver};
 use crate::settings::Settings;
 use crate::stream::Context as Shell;
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) cache: RefCell<Cache>,
     pub(crate) resolver: RefCell<Resolver>,
+    pub(crate) deadlines: RefCell<Deadlines>,
     /// Seconds since the epoch, as of the last tick.
     pub(crate) now: Cell<u64>,
     /// The broker's epoch, once it is known.
@@ -87,6 +89,7 @@ impl RootContext for Root {
             settings,
             cache: RefCell::new(Cache::new()),
             resolver: RefCell::default(),
+            deadlines: RefCell::default(),
             now: Cell::new(host::now()),
             epoch: Cell::new(epoch),
         }));
@@ -103,6 +106,7 @@ impl RootContext for Root {
         if my_turn {
             self.ask_epoch(&shared);
         }
+        deadlines::check(&shared.deadlines, shared.now.get());
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {

@@ -50,13 +50,14 @@ impl Accepts {
         let mut found = Self { json: false, sse: false };
         for range in accept.split(',') {
             let mut parts = range.split(';');
-            let kind = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+            let kind = parts.next().unwrap_or_default().trim();
+            let is = |names: [&str; 3]| names.iter().any(|name| kind.eq_ignore_ascii_case(name));
             let refused = parts.any(|p| {
                 let p = p.trim();
                 p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")).is_some_and(|q| q.trim().parse() == Ok(0.0f32))
             });
-            let json = matches!(kind.as_str(), "*/*" | "application/*" | "application/json");
-            let sse = matches!(kind.as_str(), "*/*" | "text/*" | "text/event-stream");
+            let json = is(["application/json", "*/*", "application/*"]);
+            let sse = is(["text/event-stream", "*/*", "text/*"]);
             found.json |= json && !refused;
             found.sse |= sse && !refused;
         }

@@ -55,7 +55,7 @@ pub(crate) enum Sent {
     /// A call, to its server.
     Call(Rc<Destination>),
     /// A client's answer, to the server that asked.
-    Answer,
+    Answer(Rc<Destination>),
 }
 
 /// A request and its answer.
@@ -208,6 +208,9 @@ impl Stream {
         }
         self.checked = whole;
         self.keep(bytes);
+        if whole && self.phase == Phase::Released {
+            self.start_clock();
+        }
         match self.phase {
             Phase::Reading => self.decide(size, whole),
             Phase::Waiting => Action::StopIterationAndWatermark,

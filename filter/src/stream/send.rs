@@ -12,9 +12,6 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::Action;
 use std::rc::Rc;
 
-/// Envoy's header for the time until an answer has to begin.
-const FIRST_BYTE_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
-
 impl Stream {
     pub(super) fn go(&mut self, way: &Way) -> Action {
         match way {
@@ -65,7 +62,10 @@ impl Stream {
         // Not known here yet: the broker can do it.
         let Some(server) = server else { return self.send_to_broker() };
         self.address(server, destination);
-        self.sent = if self.answering { Sent::Answer } else { Sent::Call(destination.clone()) };
+        self.sent = if self.answering { Sent::Answer(destination.clone()) } else { Sent::Call(destination.clone()) };
+        if self.checked {
+            self.start_clock();
+        }
         self.release()
     }
 
@@ -78,7 +78,6 @@ impl Stream {
         self.headers.set(header::CLUSTER, &server.cluster);
         self.headers.set(":authority", &server.authority);
         self.headers.set(":path", &server.path);
-        self.headers.set(FIRST_BYTE_TIMEOUT, &server.timeout_ms.to_string());
         self.headers.set("accept", "application/json, text/event-stream");
         self.headers.set(header::PROTOCOL_VERSION, &destination.protocol_version);
         if let Some(session) = &destination.session {
@@ -86,6 +85,32 @@ impl Stream {
         }
         for (name, value) in &server.headers {
             self.headers.set(name, value);
+        }
+    }
+
+    /// The server has all of the message: from now on it has its time to begin an answer.
+    pub(super) fn start_clock(&mut self) {
+        let Some(shared) = &self.shared else { return };
+        let (Sent::Call(destination) | Sent::Answer(destination)) = &self.sent else { return };
+        let Some(server) = shared.settings.server(&destination.server) else { return };
+        let until = shared.now.get() + server.timeout_ms.div_ceil(1000);
+        shared.deadlines.borrow_mut().add(until, self.me.clone());
+    }
+
+    /// Whether the server has not begun to answer.
+    pub(crate) fn waits(&self) -> bool {
+        self.phase == Phase::Released && matches!(self.sent, Sent::Call(_) | Sent::Answer(_))
+    }
+
+    /// The server has taken too long. Called in this stream's context.
+    pub(crate) fn too_late(&mut self) {
+        match &self.sent {
+            Sent::Call(destination) => {
+                let message = format!("Server {} did not answer in time.", destination.server);
+                self.refuse(&Refusal::upstream(self.era(), message));
+            }
+            Sent::Answer(_) => self.accept(),
+            Sent::Broker | Sent::Nowhere => {}
         }
     }
 
