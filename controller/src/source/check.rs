@@ -2,7 +2,7 @@
 
 use super::mistake::Report;
 use super::server::Declared;
-use protocol::naming::{KeyError, UriKey};
+use protocol::naming::UriKey;
 use std::net::SocketAddr;
 
 /// Reports names, prefixes and URI keys that two servers claim, and a server that is the gateway itself.
@@ -33,24 +33,16 @@ fn pair(earlier: &Declared, later: &Declared, report: &mut Report) {
         report.mistake(later.prefix_at, &field, message);
         return;
     }
-    match key_a.compatible(&key_b) {
-        Ok(()) => {}
-        Err(KeyError::Same(key)) => {
-            let message = format!(
-                "`{}` and the prefix `{}` of server `{}` (line {line}) give resource URIs the same mark `{key}`: \
-                 change one by more than case and separators",
-                b.prefix, a.prefix, a.name
-            );
-            report.mistake(later.prefix_at, &field, message);
-        }
-        Err(KeyError::Nested(short, long)) => {
-            let message = format!(
-                "`{}` and the prefix `{}` of server `{}` (line {line}) mark resource URIs with `{short}` and `{long}`, \
-                 which cannot be told apart: change one, or join its words with - instead of _ or .",
-                b.prefix, a.prefix, a.name
-            );
-            report.mistake(later.prefix_at, &field, message);
-        }
+    if key_a == key_b {
+        let message = format!(
+            "`{}` and the prefix `{}` of server `{}` (line {line}) give resource URIs the same mark `{}`: \
+             change one by more than case and separators",
+            b.prefix,
+            a.prefix,
+            a.name,
+            key_a.as_str()
+        );
+        report.mistake(later.prefix_at, &field, message);
     }
 }
 

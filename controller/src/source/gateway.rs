@@ -10,6 +10,7 @@ use std::time::Duration;
 
 const HELD_BODY: std::ops::RangeInclusive<u32> = 1 << 10..=256 << 20;
 const SESSION_IDLE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+const LIST_PAGE: std::ops::RangeInclusive<usize> = 1..=1_000_000;
 const SESSIONS: std::ops::RangeInclusive<usize> = 1..=10_000_000;
 
 /// Reads the document. What is `None` or missing in the result has been reported.
@@ -70,19 +71,23 @@ fn limits(field: &Field<'_>, context: &mut Context<'_>) -> Limits {
     {
         limits.session_idle_seconds = idle.as_secs();
     }
-    if let Some(field) = fields.take("sessions") {
-        match field.integer(&mut context.report).map(usize::try_from) {
-            Some(Ok(sessions)) if SESSIONS.contains(&sessions) => limits.sessions = sessions,
-            Some(_) => {
-                let message =
-                    format!("is out of range: write a number from {} to {}", SESSIONS.start(), SESSIONS.end());
-                field.mistake(&mut context.report, message);
-            }
-            None => {}
-        }
+    if let Some(sessions) = fields.take("sessions").and_then(|field| number(&field, SESSIONS, context)) {
+        limits.sessions = sessions;
+    }
+    if let Some(entries) = fields.take("listPage").and_then(|field| number(&field, LIST_PAGE, context)) {
+        limits.list_page = entries;
     }
     fields.finish(&mut context.report);
     limits
+}
+
+fn number(field: &Field<'_>, range: std::ops::RangeInclusive<usize>, context: &mut Context<'_>) -> Option<usize> {
+    let number = usize::try_from(field.integer(&mut context.report)?).ok().filter(|number| range.contains(number));
+    if number.is_none() {
+        let message = format!("is out of range: write a number from {} to {}", range.start(), range.end());
+        field.mistake(&mut context.report, message);
+    }
+    number
 }
 
 fn parsed<T>(field: &Field<'_>, parse: impl Fn(&str) -> Result<T, String>, context: &mut Context<'_>) -> Option<T> {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a server may take where nothing else is said, in milliseconds.
-const TIMEOUT_MS: u64 = 30_000;
+const TIMEOUT_MS: u64 = 60_000;
 const NAME_BYTES: usize = 63;
 const PREFIX_BYTES: usize = 64;
 

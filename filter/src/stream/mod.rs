@@ -265,6 +265,8 @@ impl Stream {
         match early(self.reader.envelope(), whole) {
             Early::Unknown => self.hold(size),
             Early::Broker => self.pass_on(size),
+            // However much of it came at once: what depends on the sizes of chunks cannot be relied on.
+            Early::Call(call) if call.target.raw.span.end > self.held_limit() => self.too_long(),
             Early::Call(call) => self.call(&call, size),
             Early::Answer { to, id } => self.answer_to(&to, id, size),
         }
@@ -272,14 +274,22 @@ impl Stream {
 
     /// Takes what has come out of Envoy's buffer, which has a limit of its own, and waits for more.
     fn hold(&mut self, size: usize) -> Action {
-        let limit = self.shared.as_ref().map_or(0, |s| s.settings.plugin.limits.held_body_bytes);
-        if self.reader.position() <= u64::from(limit) {
-            host::set_body(BufferType::HttpRequestBody, size, b"");
-            return Action::Pause;
+        if self.reader.position() > self.held_limit() {
+            return self.too_long();
         }
+        host::set_body(BufferType::HttpRequestBody, size, b"");
+        Action::Pause
+    }
+
+    fn held_limit(&self) -> u64 {
+        self.shared.as_ref().map_or(0, |s| u64::from(s.settings.plugin.limits.held_body_bytes))
+    }
+
+    fn too_long(&mut self) -> Action {
         let message = format!(
-            "The first {limit} bytes of the body do not name what is called, and more are not held: \
-             put \"method\" and \"name\" (or \"uri\") before \"arguments\", or raise limits.heldBody."
+            "The first {} bytes of the body do not name what is called, and more are not held: \
+             put \"method\" and \"name\" (or \"uri\") before \"arguments\", or raise limits.heldBody.",
+            self.held_limit()
         );
         self.refuse(&Refusal::transport(413, code::TRANSPORT, message))
     }

@@ -12,4 +12,4 @@ mod uri;
 
 pub use table::{Route, Table};
 pub use tag::{Tagged, tag, untag};
-pub use uri::{Insertion, KeyError, UriKey};
+pub use uri::{Insertion, UriKey};

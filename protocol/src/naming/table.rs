@@ -45,9 +45,10 @@ impl Table {
         Some(Route { server: entry.server, added: 0..entry.prefix.len() })
     }
 
-    /// The server whose key `uri` carries.
+    /// The server whose key `uri` carries: the longest, since the host `a.b.x` begins with the keys `a` and `a.b`.
     pub fn by_uri(&self, uri: &str) -> Option<Route> {
-        self.entries.iter().find_map(|e| Some(Route { server: e.server, added: e.key.added(uri)? }))
+        let carried = self.entries.iter().filter_map(|e| Some(Route { server: e.server, added: e.key.added(uri)? }));
+        carried.max_by_key(|route| route.added.len())
     }
 }
 
@@ -64,6 +65,8 @@ mod tests {
         assert_eq!(table.by_name("a_x"), Some(Route { server: 0, added: 0..2 }));
         assert_eq!(table.by_name("x"), None);
         assert_eq!(table.by_uri("a.b+x:y"), Some(Route { server: 2, added: 0..4 }));
+        assert_eq!(table.by_uri("ui://a.b.x"), Some(Route { server: 2, added: 5..9 }));
+        assert_eq!(table.by_uri("ui://a.x"), Some(Route { server: 0, added: 5..7 }));
         assert_eq!(table.by_uri("file:///a"), None);
     }
 }

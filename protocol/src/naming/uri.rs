@@ -10,15 +10,6 @@ const HOST_SCHEMES: [&str; 2] = ["ui://", "skill://"];
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UriKey(String);
 
-/// Why two prefixes cannot stand beside each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyError {
-    /// Both give the same key.
-    Same(String),
-    /// One key is the other with a further label: `a` and `a.b`, so that the host `a.b.x` has two readings.
-    Nested(String, String),
-}
-
 /// What to put into a URI, and where.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Insertion {
@@ -54,19 +45,6 @@ impl UriKey {
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Whether URIs with these two keys can be told apart.
-    pub fn compatible(&self, other: &UriKey) -> Result<(), KeyError> {
-        if self == other {
-            return Err(KeyError::Same(self.0.clone()));
-        }
-        for (short, long) in [(self, other), (other, self)] {
-            if long.0.strip_prefix(&short.0).is_some_and(|rest| rest.starts_with('.')) {
-                return Err(KeyError::Nested(short.0.clone(), long.0.clone()));
-            }
-        }
-        Ok(())
     }
 
     /// How a server's own URI or template becomes the client's.
@@ -147,12 +125,5 @@ mod tests {
         for other in ["http://a", "file:///a", "ui://httpx.clock", "ui://clock", "htt", "ui://"] {
             assert_eq!(key("http_").decode(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn keys_that_cannot_be_told_apart_are_refused() {
-        assert_eq!(key("a_").compatible(&key("A-")), Err(KeyError::Same("a".into())));
-        assert_eq!(key("a_b_").compatible(&key("a_")), Err(KeyError::Nested("a".into(), "a.b".into())));
-        assert_eq!(key("ab_").compatible(&key("a_")), Ok(()));
     }
 }
