@@ -93,12 +93,18 @@ impl Catalog {
         self.view(era).lists[kind as usize].clone()
     }
 
-    /// The same for a client whose own sessions have other lists than the servers' shared ones: `own`, by server name.
+    /// The same for a client that servers give other lists than the shared ones: `own`, by server name. What a call could not
+    /// reach by its name, since the shared lists do not tell whose it is, is left out.
     pub fn list_for(&self, era: Era, kind: Kind, own: &HashMap<String, Arc<List>>) -> Arc<[Item]> {
         if own.is_empty() {
             return self.list(era, kind);
         }
-        merge_kind(era, kind, &self.sources, own).items.into()
+        let reachable = |item: &Item| {
+            let prefixed = item.name != item.own;
+            prefixed || self.owner(era, kind, &item.name).is_some_and(|owner| owner == item.server)
+        };
+        let merged = merge_kind(era, kind, &self.sources, own);
+        merged.items.into_iter().filter(reachable).collect()
     }
 
     /// How long [`Catalog::list`] may be kept, `now`.

@@ -25,6 +25,12 @@ impl List {
     pub fn empty() -> Self {
         Self { items: Arc::default(), notes: Vec::new(), ttl: Duration::MAX, private: false, fetched: Instant::now() }
     }
+
+    /// Whether clients see the same in both.
+    pub fn shows_as(&self, other: &List) -> bool {
+        self.items.len() == other.items.len()
+            && self.items.iter().zip(other.items.iter()).all(|(a, b)| a.json.get() == b.json.get())
+    }
 }
 
 /// All lists of one server in one era.
@@ -50,5 +56,10 @@ impl Offer {
     /// Replaces one of the lists.
     pub fn set(&mut self, kind: Kind, list: List) {
         self.lists[kind as usize] = Arc::new(list);
+    }
+
+    /// Whether no list was fetched since the other.
+    pub fn is(&self, other: &Offer) -> bool {
+        self.lists.iter().zip(&other.lists).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 }

@@ -6,6 +6,7 @@ use crate::session::Session;
 use crate::upstream::gateway_info;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use futures::future::join_all;
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
 use protocol::json::quote;
@@ -13,15 +14,25 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The list that a legacy client gets: a server that changed its list in the client's own session gives that one.
+/// The list that a legacy client gets: what a server lists for clients of its capabilities, and of a server that changed its list
+/// in the client's own session that one.
 pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, cursor: Option<&str>) -> Result<String, Refusal> {
-    let mut own: HashMap<String, Arc<List>> = HashMap::new();
-    for upstream in session.open_upstreams() {
-        if let Some(list) = upstream.own_list(kind).await {
-            own.insert(upstream.server.name().to_owned(), list);
-        }
-    }
-    let items = app.registry.refreshed().await.catalog.list_for(Era::Legacy, kind, &own);
+    let view = app.registry.refreshed().await;
+    let (params, upstreams) = (session.list_params(), session.open_upstreams());
+    let lists = view.servers.iter().map(async |server| {
+        let upstream = upstreams.iter().find(|upstream| upstream.server.name() == server.name());
+        let own = match upstream {
+            Some(upstream) => upstream.own_list(kind).await,
+            None => None,
+        };
+        let list = match (own, &params) {
+            (None, Some(params)) => server.list_in(params, kind).await,
+            (own, _) => own,
+        };
+        Some((server.name().to_owned(), list?))
+    });
+    let differing: HashMap<String, Arc<List>> = join_all(lists).await.into_iter().flatten().collect();
+    let items = view.catalog.list_for(Era::Legacy, kind, &differing);
     let page = page(app, Era::Legacy, kind, &items, cursor)?;
     Ok(format!("{{{page}}}"))
 }

@@ -3,6 +3,7 @@
 use super::id::ClientSaid;
 use crate::upstream::gateway_info;
 use protocol::era::Revision;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -15,7 +16,19 @@ type Object = BTreeMap<String, Box<RawValue>>;
 pub(super) fn initialize_params(revision: Revision, client: &ClientSaid, several_servers: bool) -> Box<RawValue> {
     let capabilities = project(&client.capabilities, several_servers);
     let own = gateway_info().to_string();
-    let info = client.info.as_ref().map_or(own.as_str(), |info| info.get());
+    params(revision, &capabilities, client.info.as_ref().map_or(own.as_str(), |info| info.get()))
+}
+
+/// The same for a session of the broker's own with the client's capabilities: equal for all clients that declared the same, in
+/// whatever words. `None` if nothing is left of what the client declared.
+pub(super) fn list_params(revision: Revision, client: &ClientSaid, several_servers: bool) -> Option<Box<RawValue>> {
+    let projected = project(&client.capabilities, several_servers);
+    let capabilities: Value = serde_json::from_str(&projected).ok()?;
+    let declared = capabilities.as_object().is_some_and(|all| !all.is_empty());
+    declared.then(|| params(revision, &capabilities.to_string(), &gateway_info().to_string()))
+}
+
+fn params(revision: Revision, capabilities: &str, info: &str) -> Box<RawValue> {
     let version = revision.as_str();
     let text = format!("{{\"protocolVersion\":\"{version}\",\"capabilities\":{capabilities},\"clientInfo\":{info}}}");
     RawValue::from_string(text).unwrap_or_default()
@@ -60,5 +73,20 @@ mod tests {
         let params = initialize_params(Revision::V2025_06_18, &client, true);
         assert!(params.get().starts_with(r#"{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"#));
         assert!(params.get().contains("mcp-gateway"));
+    }
+
+    #[test]
+    fn lists_are_fetched_for_what_is_declared_not_for_whom() {
+        let params = |capabilities: &str, info: &str| {
+            let client = ClientSaid { capabilities: raw(capabilities), info: Some(raw(info)) };
+            list_params(Revision::V2025_06_18, &client, true).map(|params| params.get().to_owned())
+        };
+        let one = params(r#"{"roots":{"a":1, "b":2},"elicitation":{},"sampling":{"context":{}}}"#, r#"{"name":"x"}"#);
+        let other = params(r#"{"elicitation":{ },"sampling":{},"tasks":{},"roots":{"b":2,"a":1}}"#, r#"{"name":"y"}"#);
+        assert_eq!(one, other);
+        assert!(one.unwrap().contains("mcp-gateway"));
+        for nothing in ["{}", r#"{"tasks":{}}"#, "5"] {
+            assert_eq!(params(nothing, "{}"), None, "{nothing}");
+        }
     }
 }

@@ -103,6 +103,13 @@ impl Session {
         super::projection::initialize_params(self.revision, &self.client, several_servers)
     }
 
+    /// The `params` of `initialize` that decide what servers list for this client, the same for all that are like it. `None` for a
+    /// client that declared nothing.
+    pub fn list_params(&self) -> Option<Box<RawValue>> {
+        let several_servers = self.registry.view().servers.len() > 1;
+        super::projection::list_params(self.revision, &self.client, several_servers)
+    }
+
     /// Begins a request. `None` if one with this id has not been answered yet.
     pub fn begin(self: &Arc<Self>, id: &Id) -> Option<InFlight> {
         self.lock().in_flight.insert(id.clone()).then(|| InFlight { session: Arc::clone(self), id: id.clone() })

@@ -1,5 +1,6 @@
 //! What a server declares that it can do.
 
+use crate::catalog::{Group, Kind};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -47,6 +48,15 @@ impl Capabilities {
             logging: present("logging"),
             completions: present("completions"),
             raw: Some(raw.to_owned().into()),
+        }
+    }
+
+    /// What is declared of a list.
+    pub fn listing(&self, kind: Kind) -> Option<Listing> {
+        match kind.group() {
+            Group::Tools => self.tools,
+            Group::Prompts => self.prompts,
+            Group::Resources => self.resources,
         }
     }
 

@@ -309,12 +309,7 @@ impl LiveLeg {
     }
 
     fn declares(&self, kind: Kind) -> bool {
-        let capabilities = &self.hello.capabilities;
-        match kind.group() {
-            Group::Tools => capabilities.tools.is_some(),
-            Group::Prompts => capabilities.prompts.is_some(),
-            Group::Resources => capabilities.resources.is_some(),
-        }
+        self.hello.capabilities.listing(kind).is_some()
     }
 
     /// For how long a list need not be asked for again, if nobody says that it changed.

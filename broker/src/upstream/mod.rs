@@ -13,6 +13,7 @@ mod leg;
 mod lists;
 mod message;
 mod probe;
+mod projected;
 mod registry;
 mod reply;
 mod server;

@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::error::ClientError;
+use super::projected::Projected;
 use super::server::{Server, Snapshot};
 use super::supervisor::Supervisor;
 use crate::catalog::{Catalog, Kind, Source};
@@ -227,7 +228,8 @@ impl Keeper {
         self.tasks.spawn(supervisor.run(cancel.clone()));
         self.next_incarnation += 1;
         let incarnation = self.next_incarnation;
-        let server = Server { config, client, rules, incarnation, snapshot: snapshots, refresh };
+        let projected = Projected::new(cancel.clone(), self.tasks.clone());
+        let server = Server { config, client, rules, incarnation, snapshot: snapshots, refresh, projected };
         Entry::Running { server: Arc::new(server), cancel }
     }
 

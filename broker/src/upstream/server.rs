@@ -4,7 +4,8 @@ use super::capabilities::Capabilities;
 use super::client::Client;
 use super::connection::Waiter;
 use super::leg::Leg;
-use crate::catalog::Offer;
+use super::projected::Projected;
+use crate::catalog::{Kind, List, Offer};
 use crate::status::State;
 use protocol::answer::Rules;
 use protocol::config;
@@ -23,6 +24,7 @@ pub struct Server {
     pub(super) incarnation: u64,
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
     pub(super) refresh: mpsc::Sender<Waiter>,
+    pub(super) projected: Projected,
 }
 
 /// What was last known of a server.
@@ -126,5 +128,15 @@ impl Server {
         if self.refresh.send(done).await.is_ok() {
             let _ = wait.await;
         }
+    }
+
+    /// Its list in sessions that are opened with these `params` of `initialize`, if that differs from what it lists for everybody
+    /// in the legacy era. Two seconds at most; a server that does not answer by then differs in nothing.
+    pub async fn list_in(&self, params: &RawValue, kind: Kind) -> Option<Arc<List>> {
+        let snapshot = self.snapshot();
+        // Without sessions it does not know whom it answers.
+        let spoken = snapshot.legacy.as_ref().filter(|s| snapshot.state == State::Ready && s.has_sessions())?;
+        let differing = self.projected.lists(&self.client, &self.rules, params, &spoken.offer).await?;
+        differing[kind as usize].clone()
     }
 }

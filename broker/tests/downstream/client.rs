@@ -16,17 +16,30 @@ pub(crate) struct Client {
 }
 
 pub(crate) fn initialize(revision: &str) -> Value {
+    initialize_with(revision, json!({"elicitation": {}, "roots": {"listChanged": true}}))
+}
+
+fn initialize_with(revision: &str, capabilities: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
         "protocolVersion": revision,
-        "capabilities": {"elicitation": {}, "roots": {"listChanged": true}},
+        "capabilities": capabilities,
         "clientInfo": {"name": "test", "version": "1"},
     }})
 }
 
 impl Client {
     pub(crate) async fn connect(http: &reqwest::Client, base: &str, revision: &str) -> Client {
+        Self::open(http, base, &initialize(revision)).await
+    }
+
+    /// A client that declares these capabilities.
+    pub(crate) async fn capable(http: &reqwest::Client, base: &str, capabilities: Value) -> Client {
+        Self::open(http, base, &initialize_with("2025-11-25", capabilities)).await
+    }
+
+    async fn open(http: &reqwest::Client, base: &str, initialize: &Value) -> Client {
         let url = format!("{base}/mcp");
-        let answer = post(http.post(&url), &initialize(revision).to_string()).send().await.unwrap();
+        let answer = post(http.post(&url), &initialize.to_string()).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let session = answer.headers()["mcp-session-id"].to_str().unwrap().to_owned();
         let initialized = json(answer).await["result"].clone();

@@ -31,6 +31,20 @@ pub(crate) struct Manners {
     pub(crate) lost_status: u16,
     pub(crate) extra_tools: usize,
     pub(crate) on_session_loss: OnSessionLoss,
+    pub(crate) to_the_capable: ToTheCapable,
+}
+
+/// What clients with capabilities get.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ToTheCapable {
+    /// What all get.
+    Same,
+    /// A tool more for each capability, by its name.
+    More,
+    /// An error to `initialize` in the broker's own sessions, which others do not get.
+    Refusal,
+    /// No answer to `tools/list`.
+    Silence,
 }
 
 /// A legacy server with everything.
@@ -45,6 +59,7 @@ pub(crate) fn legacy() -> Manners {
         lost_status: 404,
         extra_tools: 0,
         on_session_loss: OnSessionLoss::Reopen,
+        to_the_capable: ToTheCapable::Same,
     }
 }
 
@@ -88,6 +103,8 @@ struct Inner {
     sessions: BTreeSet<String>,
     grown: BTreeSet<String>,
     ended: Vec<String>,
+    /// Tools that came later, for all.
+    added: Vec<String>,
     streams: BTreeMap<String, usize>,
     seen: Vec<Seen>,
     /// Calls of `wait` and `elicit` that came to their end, and that were given up.
@@ -158,6 +175,25 @@ impl Fake {
 
     pub(crate) fn forget(&self, session: &str) {
         assert!(self.inner().sessions.remove(session), "{session} is not open");
+    }
+
+    /// The broker's own sessions with capabilities of clients.
+    pub(crate) fn asked_for_clients(&self) -> Vec<String> {
+        let inner = self.inner();
+        let own = inner.seen.iter().filter(|s| s.json["params"]["clientInfo"]["name"] == "mcp-gateway");
+        let capable = own.filter(|s| s.json["params"]["capabilities"].as_object().is_some_and(|all| !all.is_empty()));
+        capable.map(|s| s.session.clone()).collect()
+    }
+
+    /// How often a session asked for the tools.
+    pub(crate) fn lists_in(&self, session: &str) -> usize {
+        self.inner().seen.iter().filter(|s| s.session == session && s.method() == "tools/list").count()
+    }
+
+    /// Adds a tool for all, and tells one session.
+    pub(crate) fn add_tool(&self, name: &str, told: &str) {
+        self.inner().added.push(name.to_owned());
+        self.say(told, &json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
     }
 
     /// Whether the GET stream of a session is open.
@@ -272,6 +308,11 @@ fn post(shared: &Arc<Shared>, headers: &HeaderMap, body: &[u8]) -> Response {
     if method == "tools/call" && json["params"]["name"] == "grow" {
         inner.grown.insert(session.clone());
     }
+    let added = inner.added.clone();
+    let opened = inner.seen.iter().find(|s| s.session == session && s.method() == "initialize");
+    let client = opened.map(|s| s.json["params"].clone()).unwrap_or_default();
+    let capable: Vec<String> =
+        client["capabilities"].as_object().into_iter().flat_map(|all| all.keys().cloned()).collect();
     drop(inner);
     if !known {
         return lost(shared);
@@ -284,6 +325,13 @@ fn post(shared: &Arc<Shared>, headers: &HeaderMap, body: &[u8]) -> Response {
         "initialize" if shared.manners.modern => {
             let error = json!({"code": -32022, "message": "no", "data": {"supported": ["2026-07-28"]}});
             json_answer(400, &json!({"jsonrpc": "2.0", "id": json["id"], "error": error}))
+        }
+        "initialize"
+            if shared.manners.to_the_capable == ToTheCapable::Refusal
+                && !capable.is_empty()
+                && client["clientInfo"]["name"] == "mcp-gateway" =>
+        {
+            json_answer(200, &json!({"jsonrpc": "2.0", "id": json["id"], "error": {"code": -32603, "message": "no"}}))
         }
         "initialize" => json_answer(
             200,
@@ -312,7 +360,17 @@ fn post(shared: &Arc<Shared>, headers: &HeaderMap, body: &[u8]) -> Response {
                 json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": params});
             told(shared, None, vec![first.to_string()])
         }
-        "tools/list" => json_answer(200, &result(tools(shared, grown))),
+        "tools/list" if shared.manners.to_the_capable == ToTheCapable::Silence && !capable.is_empty() => {
+            events(futures::stream::pending())
+        }
+        "tools/list" => {
+            let mut more = added;
+            if shared.manners.to_the_capable == ToTheCapable::More {
+                more.extend(capable);
+            }
+            more.extend(grown.then(|| "grown".to_owned()));
+            json_answer(200, &result(tools(shared, more)))
+        }
         "prompts/list" => json_answer(200, &result(cached(json!({"prompts": [{"name": "greet"}]})))),
         "resources/list" => {
             json_answer(200, &result(cached(json!({"resources": [{"uri": "file:///a", "name": "a"}]}))))
@@ -340,12 +398,10 @@ fn cached(mut list: Value) -> Value {
     list
 }
 
-fn tools(shared: &Shared, grown: bool) -> Value {
+fn tools(shared: &Shared, more: Vec<String>) -> Value {
     let mut names: Vec<String> = ["echo", "stream", "elicit", "wait", "grow"].map(str::to_owned).to_vec();
     names.extend((0..shared.manners.extra_tools).map(|n| format!("t{n}")));
-    if grown {
-        names.push("grown".to_owned());
-    }
+    names.extend(more);
     let tools: Vec<_> = names.iter().map(|n| json!({"name": n, "inputSchema": {"type": "object"}})).collect();
     cached(json!({"tools": tools}))
 }

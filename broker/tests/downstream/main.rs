@@ -11,6 +11,7 @@ mod internal;
 mod lists;
 mod modern;
 mod operator;
+mod projected;
 mod rig;
 mod sessions;
 mod streams;

@@ -64,6 +64,11 @@ impl Rig {
         Client::connect(&self.http, &self.public, revision).await
     }
 
+    /// A legacy client that declares these capabilities.
+    pub(crate) async fn capable(&self, capabilities: Value) -> Client {
+        Client::capable(&self.http, &self.public, capabilities).await
+    }
+
     pub(crate) fn modern(&self) -> Modern {
         Modern { http: self.http.clone(), url: format!("{}/mcp", self.public) }
     }

@@ -78,13 +78,6 @@ impl Seen {
         self
     }
 
-    /// Without a tool that only some sessions of its server offer.
-    #[must_use]
-    pub fn without_tools(mut self, names: &[&str]) -> Self {
-        self.tools.retain(|tool| !names.iter().any(|name| tool["name"] == **name));
-        self
-    }
-
     /// How many notifications of a method there were.
     pub fn times(&self, method: &str) -> usize {
         self.told.iter().filter(|told| told["method"] == format!("notifications/{method}")).count()

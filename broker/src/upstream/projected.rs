@@ -1,0 +1,176 @@
+//! What a server lists for sessions with other capabilities than the broker's own.
+//!
+//! Some servers offer more to clients that can be asked. One short session for all clients with the same capabilities finds
+//! that out; it is kept for as long as the server's shared lists stay what they were.
+
+use super::client::Client;
+use super::leg::Leg;
+use super::lists::{ListError, fetch_list};
+use crate::catalog::{Kind, List, MAX_AGE, Offer};
+use futures::FutureExt as _;
+use futures::future::Shared;
+use protocol::answer::Rules;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Different capabilities whose lists are kept, a server.
+const KEPT: usize = 64;
+/// Bytes of the longest `params` that lists are fetched for: nobody fills the memory with invented capabilities.
+const PARAMS_LIMIT: usize = 4096;
+/// How long clients' lists wait for one fetch, from its beginning.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the lists may take once the session is open.
+const WHOLE: Duration = Duration::from_secs(30);
+/// A fetch that failed is not repeated sooner.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// By kind, in the order of [`Kind::ALL`]: the list, where it is not the shared one.
+pub(super) type Differing = [Option<Arc<List>>; 4];
+
+/// `None`: the server failed.
+type Outcome = Option<Arc<Differing>>;
+
+/// The lists of one server, by the `params` of `initialize`.
+pub(super) struct Projected {
+    kept: Mutex<HashMap<Box<str>, Kept>>,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Lists that are known, or being fetched.
+#[derive(Clone)]
+struct Kept {
+    /// The shared lists that they were compared with.
+    shared: Arc<Offer>,
+    begun: Instant,
+    fetch: Shared<oneshot::Receiver<Outcome>>,
+}
+
+impl Kept {
+    fn is_good(&self, shared: &Offer) -> bool {
+        let limit = match self.outcome() {
+            Some(Ok(Some(_))) | None => MAX_AGE,
+            Some(_) => RETRY,
+        };
+        self.begun.elapsed() < limit && self.shared.is(shared)
+    }
+
+    /// `None` while they are being fetched.
+    fn outcome(&self) -> Option<Result<Outcome, oneshot::error::RecvError>> {
+        self.fetch.clone().now_or_never()
+    }
+}
+
+impl Projected {
+    /// None yet. `cancel` ends fetches, whose tasks are among `tasks`.
+    pub(super) fn new(cancel: CancellationToken, tasks: TaskTracker) -> Self {
+        Self { kept: Mutex::default(), cancel, tasks }
+    }
+
+    /// The lists in a session that is opened with `params`, where they are not the `shared` ones. Two seconds at most.
+    ///
+    /// Whoever asks first has them fetched, others wait for the same. A server that is slow, or fails, differs in nothing.
+    pub(super) async fn lists(
+        &self,
+        client: &Client,
+        rules: &Rules,
+        params: &RawValue,
+        shared: &Arc<Offer>,
+    ) -> Outcome {
+        if params.get().len() > PARAMS_LIMIT {
+            return None;
+        }
+        let Kept { begun, fetch, .. } = self.kept_or_begun(client, rules, params, shared)?;
+        let left = PATIENCE.saturating_sub(begun.elapsed());
+        if let Ok(outcome) = tokio::time::timeout(left, fetch).await {
+            return outcome.ok().flatten();
+        }
+        tracing::warn!(server = &*rules.server, "lists for a client's capabilities are late: it gets the shared ones");
+        None
+    }
+
+    /// `None` if too many are being fetched.
+    fn kept_or_begun(&self, client: &Client, rules: &Rules, params: &RawValue, shared: &Arc<Offer>) -> Option<Kept> {
+        let mut all = self.lock();
+        if let Some(kept) = all.get(params.get()).filter(|kept| kept.is_good(shared)) {
+            return Some(kept.clone());
+        }
+        all.remove(params.get());
+        if all.len() >= KEPT {
+            all.retain(|_, kept| kept.is_good(shared));
+        }
+        if all.len() >= KEPT {
+            let finished = all.iter().filter(|(_, kept)| kept.outcome().is_some());
+            let oldest = finished.min_by_key(|(_, kept)| kept.begun).map(|(params, _)| params.clone())?;
+            all.remove(&oldest);
+        }
+        let (found, outcome) = oneshot::channel();
+        let fetch = Fetch { client: client.clone(), rules: rules.clone(), shared: shared.clone(), found };
+        self.tasks.spawn(fetch.run(params.to_owned(), self.cancel.clone()));
+        let kept = Kept { shared: shared.clone(), begun: Instant::now(), fetch: outcome.shared() };
+        all.insert(params.get().into(), kept.clone());
+        Some(kept)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One fetch, which goes on if those who wait for it go away: its session is to be ended.
+struct Fetch {
+    client: Client,
+    rules: Rules,
+    shared: Arc<Offer>,
+    found: oneshot::Sender<Outcome>,
+}
+
+impl Fetch {
+    async fn run(self, params: Box<RawValue>, cancel: CancellationToken) {
+        let Self { client, rules, shared, found } = self;
+        let failed = |error: &dyn std::fmt::Display| {
+            tracing::warn!(server = &*rules.server, %error, "lists for clients' capabilities could not be fetched: they get the shared ones");
+        };
+        let session = match client.open_session(&params).await {
+            Ok(session) => session,
+            Err(error) => return failed(&error),
+        };
+        let leg = Leg::Legacy(session.clone());
+        let fetching = async {
+            let lists = Kind::ALL.map(|kind| {
+                let (client, leg, rules, shared) = (&client, &leg, &rules, shared.list(kind));
+                let declared = session.capabilities.listing(kind).is_some();
+                async move {
+                    let list = if declared { fetch_list(client, leg, kind, rules).await } else { Ok(List::empty()) };
+                    differing(shared, list)
+                }
+            });
+            let [tools, prompts, resources, templates] = lists;
+            tokio::try_join!(tools, prompts, resources, templates)
+        };
+        match cancel.run_until_cancelled(tokio::time::timeout(WHOLE, fetching)).await {
+            Some(Ok(Ok((tools, prompts, resources, templates)))) => {
+                // Nobody may be waiting any more.
+                let _ = found.send(Some(Arc::new([tools, prompts, resources, templates])));
+            }
+            Some(Ok(Err(error))) => failed(&error),
+            Some(Err(late)) => failed(&late),
+            None => {}
+        }
+        client.end_session(&session).await;
+    }
+}
+
+/// The list if it is not the shared one. A list that is wrong in itself stays the shared one.
+fn differing(shared: &List, list: Result<List, ListError>) -> Result<Option<Arc<List>>, ListError> {
+    match list {
+        Ok(list) => Ok((!list.shows_as(shared)).then(|| Arc::new(list))),
+        Err(error) if error.is_connection().is_some() => Err(error),
+        Err(_) => Ok(None),
+    }
+}
