@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A process whose lines can be waited for. Dropping it kills it.
+/// A process whose lines can be waited for. Dropping it ends it as a user does, so that its own children end too.
 struct Running {
     child: Child,
     lines: mpsc::UnboundedReceiver<String>,
@@ -54,6 +54,17 @@ impl Running {
 
     async fn exit_code(&mut self) -> Option<i32> {
         timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(pid) = self.child.id() else { return };
+        kill(pid, rustix::process::Signal::TERM);
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && std::time::Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
