@@ -60,11 +60,13 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let Some(pid) = self.child.id() else { return };
+        let process = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        // Readable when the process has ended.
+        let ended = rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty()).unwrap();
         kill(pid, rustix::process::Signal::TERM);
-        let deadline = std::time::Instant::now() + PATIENCE;
-        while matches!(self.child.try_wait(), Ok(None)) && std::time::Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let patience = rustix::event::Timespec { tv_sec: PATIENCE.as_secs().try_into().unwrap(), tv_nsec: 0 };
+        let mut wait = [rustix::event::PollFd::new(&ended, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut wait, Some(&patience)).unwrap();
     }
 }
 
