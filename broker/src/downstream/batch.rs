@@ -1,6 +1,6 @@
 //! Batches, which only 2025-03-26 has.
 
-use super::endpoint::Posted;
+use super::endpoint::{FromFilter, Posted};
 use super::{App, legacy, reply};
 use crate::session::Session;
 use axum::response::Response;
@@ -45,7 +45,8 @@ async fn one(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, item: 
         Err(refusal) => return Some(refusal.body(None)),
     };
     let accepts = Accepts { json: true, sse: false };
-    let item = Posted { head: posted.head, headers: posted.headers, accepts, envelope, body, lost: None };
+    let item =
+        Posted { head: posted.head, headers: posted.headers, accepts, envelope, body, filter: FromFilter::default() };
     let answer = async {
         let kind = verify(Era::Legacy, &item.head, &item.envelope)?;
         if item.envelope.method.as_deref() == Some("initialize") {

@@ -1,6 +1,8 @@
 //! `/mcp`: from the first header to the answer.
 
 use super::{App, get, legacy, modern, reply};
+use crate::resolve::{self, Owner};
+use crate::upstream::Registry;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -14,7 +16,8 @@ use protocol::error::{Refusal, code};
 use protocol::http::{Accepts, header as names};
 use protocol::jsonrpc::Id;
 use protocol::request::{self, Envelope};
-use protocol::route::{Head, Verb, admit};
+use protocol::resolve::Target;
+use protocol::route::{Call, Head, Verb, admit};
 use std::sync::Arc;
 
 /// What a client posted.
@@ -24,8 +27,23 @@ pub(super) struct Posted<'a> {
     pub(super) accepts: Accepts,
     pub(super) envelope: Envelope,
     pub(super) body: Bytes,
-    /// From the filter: an upstream session that its server refused.
+    /// What the filter says about the message.
+    pub(super) filter: FromFilter<'a>,
+}
+
+/// What only the filter may say about a message.
+#[derive(Clone, Copy, Default)]
+pub(super) struct FromFilter<'a> {
+    /// The server that the message is for. Its prefix, or the tag of its id, has been taken out of body and headers already.
+    pub(super) server: Option<&'a str>,
+    /// An upstream session that its server refused.
     pub(super) lost: Option<Lost<'a>>,
+}
+
+impl<'a> FromFilter<'a> {
+    fn read(headers: &'a HeaderMap) -> Self {
+        Self { server: text(headers, names::SERVER), lost: text(headers, names::LOST_SESSION).and_then(Lost::parse) }
+    }
 }
 
 /// An upstream session that its server refused as unknown.
@@ -46,6 +64,17 @@ impl Posted<'_> {
     /// The id to answer with.
     pub(super) fn id(&self) -> Option<&Id> {
         self.envelope.id.as_ref()
+    }
+
+    /// The server that a call is for.
+    pub(super) async fn owner(&self, registry: &Registry, era: Era, call: &Call) -> Result<Owner, Refusal> {
+        match self.filter.server {
+            Some(server) => {
+                let server = resolve::target(registry, era, &Target::Server(server.to_owned())).await?;
+                Ok(Owner { server, added: 0..0 })
+            }
+            None => resolve::owner(registry, era, call.kind, &call.target.text).await,
+        }
     }
 }
 
@@ -76,8 +105,8 @@ async fn handle(app: &Arc<App>, request: Request, from_filter: bool) -> Response
         Verb::Get => get::open(app, &head).await,
         Verb::Delete => get::delete(app, &head),
         Verb::Post => {
-            let lost = text(&parts.headers, names::LOST_SESSION).filter(|_| from_filter).and_then(Lost::parse);
-            return post(app, &head, &parts.headers, body, admitted.era, accepts, lost).await;
+            let filter = if from_filter { FromFilter::read(&parts.headers) } else { FromFilter::default() };
+            return post(app, &head, &parts.headers, body, admitted.era, accepts, filter).await;
         }
     };
     app.metrics.count(None, answer.is_err());
@@ -91,7 +120,7 @@ async fn post(
     body: Body,
     era: Era,
     accepts: Accepts,
-    lost: Option<Lost<'_>>,
+    filter: FromFilter<'_>,
 ) -> Response {
     let limit = app.gateway().limits.held_body_bytes as usize;
     let read = async {
@@ -105,7 +134,7 @@ async fn post(
             return reply::refusal(&refusal, None, accepts);
         }
     };
-    let posted = Posted { head: *head, headers, accepts, envelope, body, lost };
+    let posted = Posted { head: *head, headers, accepts, envelope, body, filter };
     let answer = match era {
         Era::Legacy => legacy::post(app, &posted).await,
         Era::Modern => modern::post(app, &posted).await,

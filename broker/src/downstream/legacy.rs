@@ -52,8 +52,10 @@ pub(super) async fn message(
     match (kind, &posted.envelope.id) {
         (MessageKind::Request, Some(id)) => request(app, session, posted, id).await,
         (MessageKind::Response, _) => {
-            if let Early::Answer { to, id } = early(&posted.envelope, true) {
-                notices::answer(session, to, &id, &posted.body);
+            match (posted.filter.server, early(&posted.envelope, true)) {
+                (Some(server), _) => notices::restored_answer(session, server, &posted.body),
+                (None, Early::Answer { to, id }) => notices::answer(session, to, &id, &posted.body),
+                (None, _) => {}
             }
             Ok(reply::accepted())
         }
@@ -94,8 +96,7 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
                 return Ok(reply::result(accepts, id, &result));
             }
             if let Early::Call(call) = early(envelope, true) {
-                let Owner { server, added } =
-                    resolve::owner(&app.registry, Era::Legacy, call.kind, &call.target.text).await?;
+                let Owner { server, added } = posted.owner(&app.registry, Era::Legacy, &call).await?;
                 let body = without(&posted.body, &call.target, &added);
                 let rules = resolve::rules(&app.registry, &server);
                 let request = bridge::Request { server, id: id.clone(), body, accepts, rules };
@@ -110,7 +111,7 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
 /// Opens the upstream session anew that a server seems to have forgotten, unless that has happened meanwhile. Some servers
 /// refuse more than unknown sessions with the same status, so the session is tried first.
 async fn forget_lost(session: &Arc<Session>, posted: &Posted<'_>) -> Result<(), Refusal> {
-    let Some(lost) = posted.lost else { return Ok(()) };
+    let Some(lost) = posted.filter.lost else { return Ok(()) };
     if let Some(upstream) = session.open_upstream(lost.server).await
         && upstream.session.id.as_deref() == Some(lost.session)
         && let Err(UpstreamError::SessionLost) = upstream.server.client().request(&upstream.leg, "ping", None).await

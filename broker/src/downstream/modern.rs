@@ -43,7 +43,7 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
                 return Ok(reply::result(posted.accepts, id, &result));
             }
             if let Early::Call(call) = early(envelope, true) {
-                let owner = resolve::owner(&app.registry, Era::Modern, call.kind, &call.target.text).await?;
+                let owner = posted.owner(&app.registry, Era::Modern, &call).await?;
                 return forward(app, posted, id, method, owner, &call.target, true).await;
             }
             let message = format!("The gateway does not know the method {method}.");

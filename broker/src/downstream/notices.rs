@@ -15,6 +15,11 @@ pub(super) fn answer(session: &Arc<Session>, to: Tagged, id: &Range<u64>, body: 
     }
 }
 
+/// Takes an answer of the client, which carries the id that the server gave already, to that server.
+pub(super) fn restored_answer(session: &Arc<Session>, server: &str, body: &Bytes) {
+    tokio::spawn(send_to(Arc::clone(session), server.to_owned(), body.clone()));
+}
+
 /// Takes a notification where it belongs. The client does not wait for it.
 pub(super) fn notification(session: &Arc<Session>, envelope: &Envelope, body: &Bytes) {
     match envelope.method.as_deref().unwrap_or_default() {

@@ -1,6 +1,6 @@
 //! What the filter asks.
 
-use crate::client::{names, post};
+use crate::client::{json, names, post};
 use crate::fake::{legacy, modern};
 use crate::rig::{KEY, rig};
 use serde_json::json;
@@ -85,10 +85,54 @@ async fn a_session_that_the_filter_found_lost_is_opened_anew_once() {
     for id in [2, 3] {
         let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "a_echo"}});
         let request = client.post(&call).header("x-mcp-gateway-lost-session", format!("a {lost}"));
-        let mut request = request.header("x-mcp-gateway-key", KEY).build().unwrap();
-        *request.url_mut() = format!("{}/mcp", rig.internal).parse().unwrap();
-        assert_eq!(rig.http.execute(request).await.unwrap().status(), 200);
+        assert_eq!(rig.as_filter(request).await.status(), 200);
     }
     assert_eq!(fake.seen("initialize").len(), 2);
     assert_eq!(fake.seen("tools/call").len(), 3, "the lost session was not tried again");
+}
+
+#[tokio::test]
+async fn a_call_whose_prefix_the_filter_has_taken_out_goes_to_the_server_that_it_names() {
+    let fake = legacy().start().await;
+    let new = modern().start().await;
+    // What is left of the name looks like another server's.
+    let servers =
+        vec![fake.config("a", "a_"), fake.config("b", "ech"), new.config("new", "n_"), new.config("other", "ec")];
+    let rig = rig(servers).await;
+    let client = rig.client().await;
+    for (n, tool) in ["echo", "echo", "ec_no_such"].into_iter().enumerate() {
+        let call = json!({"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": {"name": tool}});
+        rig.as_filter(client.post(&call).header("x-mcp-gateway-server", "a")).await.bytes().await.unwrap();
+        assert_eq!(fake.seen("tools/call")[n].json, call);
+    }
+    let opened = fake.seen("initialize").len();
+    assert_eq!(opened, 1, "the other server was asked");
+    let request = rig.modern().request(&json!(1), "tools/call", json!({"name": "echo"}));
+    let request = request.header("x-mcp-gateway-server", "new");
+    assert_eq!(rig.as_filter(request).await.status(), 200);
+    assert_eq!(new.seen("tools/call")[0].headers["mcp-name"], "echo");
+    let gone = json!({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "echo"}});
+    let answer = rig.as_filter(client.post(&gone).header("x-mcp-gateway-server", "gone")).await;
+    assert!(json(answer).await["error"]["message"].as_str().unwrap().contains("gone"));
+    // On the public port the name alone counts.
+    let mut call = gone;
+    call["params"]["name"] = json!("a_echo");
+    client.post(&call).header("x-mcp-gateway-server", "b").send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(fake.seen("tools/call").last().unwrap().json["params"]["name"], "echo");
+    assert_eq!(fake.seen("initialize").len(), opened);
+}
+
+#[tokio::test]
+async fn an_answer_whose_id_the_filter_has_restored_goes_to_the_server_that_it_names() {
+    let fake = legacy().start().await;
+    let rig = rig(vec![fake.config("a", "a_")]).await;
+    let client = rig.client().await;
+    let mut events = client.stream(1, "a_elicit").await;
+    events.next_of("elicitation/create").await;
+    let answer = json!({"jsonrpc": "2.0", "id": 77, "result": {"action": "decline"}});
+    // Not the filter's word: the id is nobody's.
+    client.tell(answer.clone()).await;
+    assert_eq!(rig.as_filter(client.post(&answer).header("x-mcp-gateway-server", "a")).await.status(), 202);
+    assert_eq!(events.next().await.unwrap()["result"]["answer"], answer);
+    assert_eq!(fake.responses().len(), 1);
 }

@@ -4,6 +4,7 @@ use crate::client::{Client, Modern};
 use crate::fake::PATIENCE;
 use broker::{Broker, Options};
 use protocol::config::{Access, Gateway, Limits, Server};
+use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -71,6 +72,13 @@ impl Rig {
 
     pub(crate) fn modern(&self) -> Modern {
         Modern { http: self.http.clone(), url: format!("{}/mcp", self.public) }
+    }
+
+    /// Sends what a client would send as the filter does: on the internal port, with its key.
+    pub(crate) async fn as_filter(&self, request: RequestBuilder) -> Response {
+        let mut request = request.header("x-mcp-gateway-key", KEY).build().unwrap();
+        *request.url_mut() = format!("{}/mcp", self.internal).parse().unwrap();
+        self.http.execute(request).await.unwrap()
     }
 
     /// A question on the internal port.
