@@ -35,7 +35,7 @@ impl Owner {
     }
 }
 
-/// The server that a client's name or URI belongs to, ready for clients of this era.
+/// The server that a client's name or URI belongs to, ready for use.
 pub(crate) async fn owner(registry: &Registry, era: Era, kind: CallKind, name: &str) -> Result<Owner, Refusal> {
     let owner = lookup(&registry.view(), era, kind, name)?;
     usable(era, &owner.server).await?;
@@ -82,7 +82,7 @@ pub(crate) fn rules(registry: &Registry, server: &Server) -> Rules {
     Rules::new(&config.name, &config.prefix, &web_uris)
 }
 
-/// Whether a server can be used by clients of an era.
+/// Whether a server can be used, in whatever era.
 async fn usable(era: Era, server: &Server) -> Result<(), Refusal> {
     let unknown = || server.snapshot().eras().is_empty();
     // Opening a legacy session shows at once whether the server is there; a modern request is only routed.
@@ -91,17 +91,13 @@ async fn usable(era: Era, server: &Server) -> Result<(), Refusal> {
         // It may be there by now, or about to answer for the first time.
         let _ = tokio::time::timeout(PATIENCE, server.refresh()).await;
     }
-    if server.spoken(era).is_some() && !down() {
+    if !unknown() && !down() {
         return Ok(());
     }
     let (name, snapshot) = (server.name(), server.snapshot());
-    let why = match (&snapshot.error, snapshot.state, era) {
-        (Some(error), State::Down, _) => format!("Server {name} is down: it {error}."),
-        _ if unknown() => format!("Server {name} has not answered yet: try again."),
-        (_, _, Era::Legacy) => {
-            format!("Server {name} speaks only MCP 2026-07-28, and this client older revisions only.")
-        }
-        (_, _, Era::Modern) => format!("Server {name} does not speak MCP 2026-07-28: connect with initialize."),
+    let why = match (&snapshot.error, snapshot.state) {
+        (Some(error), State::Down) => format!("Server {name} is down: it {error}."),
+        _ => format!("Server {name} has not answered yet: try again."),
     };
     Err(Refusal::upstream(era, why))
 }
@@ -112,6 +108,16 @@ fn list_of(kind: CallKind) -> Kind {
         CallKind::Prompt => Kind::Prompts,
         CallKind::Resource => Kind::Resources,
     }
+}
+
+/// The error for a server that a client of this era cannot use.
+pub(crate) fn other_era(era: Era, server: &Server) -> Refusal {
+    let name = server.name();
+    let why = match era {
+        Era::Legacy => format!("Server {name} speaks only MCP 2026-07-28, and this client older revisions only."),
+        Era::Modern => format!("Server {name} does not speak MCP 2026-07-28: connect with initialize."),
+    };
+    Refusal::upstream(era, why)
 }
 
 /// The error for a name that nobody has (*Tools*, *Prompts*, *Resources*: Error Handling).

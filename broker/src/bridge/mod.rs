@@ -8,8 +8,9 @@ mod stream;
 
 pub(crate) use deliver::{Delivery, collect};
 
+use crate::resolve::other_era;
 use crate::session::{Session, Upstream, failed};
-use crate::upstream::{Envelope, Leg, Reply, Server, UpstreamError};
+use crate::upstream::{Envelope, Leg, Reply, Server, UpstreamError, Way};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
@@ -108,6 +109,9 @@ pub(crate) async fn modern(
     headers: &HeaderMap,
     ending: CancellationToken,
 ) -> Result<Response, Refusal> {
+    if request.server.way(Era::Modern, false) != Some(Way::Direct) {
+        return Err(other_era(Era::Modern, &request.server));
+    }
     let leg = Leg::Modern(Envelope::gateway());
     let extra = modern_headers(method, name, headers);
     let reply = request

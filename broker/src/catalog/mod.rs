@@ -1,14 +1,18 @@
 //! What all servers offer, merged, per era.
 //!
-//! A client sees what the servers offer in its own era. Items are the servers' own bytes; only names and URIs of
+//! A client sees what the servers offer in its own era, and of a server that does not speak it what [`crossed`] makes of the other. Items are the servers' own bytes; only names and URIs of
 //! prefixed servers differ. The order is that of the configuration, then each server's own.
 
+mod crossed;
 mod item;
 mod kind;
 mod merge;
 mod offer;
 mod template;
+mod to_legacy;
+mod to_modern;
 
+pub use crossed::crossed;
 pub use item::Item;
 pub use kind::{Group, Kind};
 pub use offer::{List, Offer};
@@ -29,9 +33,9 @@ pub struct Source {
     pub prefix: Arc<str>,
     /// Whether clients see its items: not while it is down.
     pub visible: bool,
-    /// What it offered last in the legacy era.
+    /// What it offered last to legacy clients.
     pub legacy: Option<Arc<Offer>>,
-    /// What it offered last in the modern era.
+    /// What it offered last to modern clients.
     pub modern: Option<Arc<Offer>>,
 }
 
@@ -172,12 +176,10 @@ impl Catalog {
     /// Whether names lead to the same places as in `other`. Descriptions do not matter, nor does who is down.
     pub fn routes_as(&self, other: &Catalog) -> bool {
         let servers = |c: &Catalog| c.sources.iter().map(|s| (s.name.clone(), s.prefix.clone())).collect::<Vec<_>>();
-        let eras = |c: &Catalog| c.sources.iter().map(|s| (s.legacy.is_some(), s.modern.is_some())).collect::<Vec<_>>();
         let web = |c: &Catalog| c.sources.iter().map(|s| c.web_uris(&s.name)).collect::<Vec<_>>();
         self.legacy.routes == other.legacy.routes
             && self.modern.routes == other.modern.routes
             && servers(self) == servers(other)
-            && eras(self) == eras(other)
             && web(self) == web(other)
     }
 

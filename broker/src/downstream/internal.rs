@@ -2,6 +2,7 @@
 
 use super::{App, reply};
 use crate::resolve;
+use crate::upstream::Way;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
@@ -62,6 +63,9 @@ pub(super) async fn changed(State(app): State<Arc<App>>, body: Bytes) -> Respons
 async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal> {
     if question.era == Era::Modern {
         let server = resolve::target(&app.registry, Era::Modern, &question.target).await?;
+        if server.way(Era::Modern, false) != Some(Way::Direct) {
+            return Ok(Outcome::Bridge);
+        }
         return Ok(Outcome::Route(Destination {
             server: server.name().to_owned(),
             session: None,
@@ -72,6 +76,9 @@ async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal>
     let id = question.session.as_deref().ok_or_else(missing_session)?;
     let session = app.sessions.find(id, &app.limits())?;
     let server = resolve::target(&app.registry, Era::Legacy, &question.target).await?;
+    if server.way(Era::Legacy, session.asks_back()) != Some(Way::Direct) {
+        return Ok(Outcome::Bridge);
+    }
     let upstream = session.upstream(&server).await?;
     Ok(Outcome::Route(Destination {
         server: server.name().to_owned(),

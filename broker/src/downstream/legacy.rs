@@ -145,16 +145,16 @@ fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> 
     })?;
     let revision = Revision::negotiate(&params.protocol_version);
     let client = ClientSaid { capabilities: params.capabilities.unwrap_or_default(), info: params.client_info };
-    let (_, session) = app.sessions.create(revision, client, &app.limits());
+    let (session, id_of_session) = app.sessions.create(revision, client, &app.limits());
     let result = format!(
         "{{\"protocolVersion\":\"{}\",\"capabilities\":{},\"serverInfo\":{}{}}}",
         revision.as_str(),
         CAPABILITIES,
         gateway_info(),
-        instructions(app, Era::Legacy),
+        instructions(app, Era::Legacy, session.asks_back()),
     );
     let mut response = reply::result(posted.accepts, id, &result);
-    if let Ok(value) = HeaderValue::from_str(&session) {
+    if let Ok(value) = HeaderValue::from_str(&id_of_session) {
         response.headers_mut().insert(HeaderName::from_static(header::SESSION_ID), value);
     }
     Ok(response)
@@ -168,10 +168,12 @@ pub(super) const CAPABILITIES: &str = concat!(
 );
 
 /// What the servers say of themselves, each under its name: a member to add to a result, or nothing.
-pub(super) fn instructions(app: &App, era: Era) -> String {
+pub(super) fn instructions(app: &App, era: Era, asks_back: bool) -> String {
     let mut all = String::new();
     for server in &app.registry.view().servers {
-        let Some(text) = server.spoken(era).and_then(|spoken| spoken.instructions.clone()) else { continue };
+        let Some(text) = server.serving(era, asks_back).and_then(|spoken| spoken.instructions.clone()) else {
+            continue;
+        };
         let prefix = match server.config().prefix.as_str() {
             "" => String::new(),
             prefix => format!(" (its tools and prompts are named with \"{prefix}\" in front)"),

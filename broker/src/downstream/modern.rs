@@ -31,7 +31,7 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
         "subscriptions/listen" => listen::open(app, posted, id).await,
         "completion/complete" => {
             let (owner, target) = completed(app, Era::Modern, envelope).await?;
-            let completes = owner.server.spoken(Era::Modern).is_some_and(|s| s.capabilities.completions);
+            let completes = owner.server.serving(Era::Modern, false).is_some_and(|s| s.capabilities.completions);
             if !completes {
                 return Ok(reply::result(posted.accepts, id, &lists::complete(NO_COMPLETION)));
             }
@@ -75,6 +75,6 @@ fn discover(app: &App) -> String {
     lists::complete(&format!(
         "\"supportedVersions\":[{}],\"capabilities\":{CAPABILITIES}{},\"ttlMs\":0,\"cacheScope\":\"private\"",
         versions.join(","),
-        instructions(app, Era::Modern),
+        instructions(app, Era::Modern, false),
     ))
 }

@@ -28,6 +28,12 @@ pub(super) fn list_params(revision: Revision, client: &ClientSaid, several_serve
     declared.then(|| params(revision, &capabilities.to_string(), &gateway_info().to_string()))
 }
 
+/// Whether a server may ask the client: it declared elicitation, sampling or roots.
+pub(super) fn asks_back(client: &ClientSaid) -> bool {
+    let declared: Object = serde_json::from_str(client.capabilities.get()).unwrap_or_default();
+    ["elicitation", "sampling", "roots"].iter().any(|name| declared.contains_key(*name))
+}
+
 fn params(revision: Revision, capabilities: &str, info: &str) -> Box<RawValue> {
     let version = revision.as_str();
     let text = format!("{{\"protocolVersion\":\"{version}\",\"capabilities\":{capabilities},\"clientInfo\":{info}}}");
@@ -65,6 +71,16 @@ mod tests {
             r#"{"roots":{"listChanged":true},"sampling":{"context":{},"tools":{}},"x":1.0}"#
         );
         assert_eq!(project(&raw("5"), true), "{}");
+    }
+
+    #[test]
+    fn who_declares_an_answer_can_be_asked() {
+        for (capabilities, expected) in
+            [("{}", false), (r#"{"experimental":{"roots":{}}}"#, false), (r#"{"roots":{}}"#, true), ("5", false)]
+        {
+            let client = ClientSaid { capabilities: raw(capabilities), info: None };
+            assert_eq!(asks_back(&client), expected, "{capabilities}");
+        }
     }
 
     #[test]

@@ -97,6 +97,11 @@ impl Session {
         self.ended.clone()
     }
 
+    /// Whether the client declared that servers may ask it something.
+    pub fn asks_back(&self) -> bool {
+        super::projection::asks_back(&self.client)
+    }
+
     /// The `params` of `initialize` towards a server.
     pub(super) fn initialize_params(&self) -> Box<RawValue> {
         let several_servers = self.registry.view().servers.len() > 1;

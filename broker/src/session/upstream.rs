@@ -2,7 +2,8 @@
 
 use super::state::Session;
 use crate::catalog::{Kind, List};
-use crate::upstream::{Leg, LegacySession, Server, UpstreamError, fetch_list};
+use crate::resolve::other_era;
+use crate::upstream::{Leg, LegacySession, Server, UpstreamError, Way, fetch_list};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use protocol::era::Era;
@@ -59,6 +60,9 @@ pub(super) fn open(session: &Arc<Session>, server: &Arc<Server>, number: u64) ->
 }
 
 async fn opening(session: Arc<Session>, server: Arc<Server>, number: u64) -> Result<Arc<Upstream>, Refusal> {
+    if server.way(Era::Legacy, session.asks_back()) == Some(Way::Crossed) {
+        return Err(other_era(Era::Legacy, &server));
+    }
     let params = session.initialize_params();
     let settled = server.client().open_session(&params).await.map_err(|e| failed(Era::Legacy, server.name(), &e))?;
     let upstream = Arc::new(Upstream {

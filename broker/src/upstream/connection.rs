@@ -7,7 +7,7 @@ use super::lists::fetch_list;
 use super::probe::{Hello, discover, probe};
 use super::server::Spoken;
 use super::stream::{self, Signal, What};
-use crate::catalog::{Group, Kind, MAX_AGE, Offer};
+use crate::catalog::{Group, Kind, MAX_AGE, Offer, crossed};
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use protocol::answer::Rules;
 use protocol::config::EraChoice;
@@ -64,6 +64,8 @@ pub(super) struct Connection {
 struct LiveLeg {
     hello: Hello,
     offer: Offer,
+    /// For clients of the other era.
+    crossed: Offer,
     /// By kind: the list was said to have changed, or was not told of for a while.
     stale: [bool; 4],
     /// By kind: when it was asked for last, with or without success.
@@ -126,6 +128,7 @@ impl Connection {
             server_info: leg.hello.server_info.clone(),
             instructions: leg.hello.instructions.clone(),
             offer: Arc::new(leg.offer.clone()),
+            crossed: Arc::new(leg.crossed.clone()),
         }))
     }
 
@@ -195,6 +198,7 @@ impl Connection {
                 leg.asked[at] = Instant::now();
                 match fetch_list(&self.client, &leg.hello.leg, kind, &self.rules).await {
                     Ok(list) => {
+                        leg.crossed.set(kind, crossed(leg.hello.leg.era(), kind, &list));
                         leg.offer.set(kind, list);
                         leg.errors[at] = None;
                     }
@@ -297,8 +301,10 @@ impl Connection {
 impl LiveLeg {
     fn new(hello: Hello, now: Instant) -> Self {
         let wanted = stream::is_wanted(&hello);
+        let empty = Offer::empty(hello.capabilities.resources.is_some());
         Self {
-            offer: Offer::empty(hello.capabilities.resources.is_some()),
+            offer: empty.clone(),
+            crossed: empty,
             hello,
             stale: [true; 4],
             asked: [now; 4],

@@ -19,6 +19,7 @@ mod reply;
 mod server;
 mod stream;
 mod supervisor;
+mod way;
 
 pub use capabilities::{Capabilities, Listing};
 pub use client::Client;
@@ -29,3 +30,4 @@ pub use lists::{ListError, fetch_list};
 pub use registry::{Registry, View};
 pub use reply::{ANSWER_LIMIT, Body, EventStream, Reply};
 pub use server::{Server, Snapshot, Spoken};
+pub use way::Way;

@@ -139,6 +139,7 @@ struct Keeper {
 #[derive(Debug, PartialEq)]
 struct Facts {
     incarnation: u64,
+    eras: Vec<Era>,
     revision: Option<String>,
     sessions: bool,
 }
@@ -261,12 +262,13 @@ impl Keeper {
 }
 
 fn source(server: &Server, snapshot: &Snapshot) -> Source {
+    let offer = |era| snapshot.offer(era, snapshot.way(era, false)?).cloned();
     Source {
         name: server.rules.server.clone(),
         prefix: server.rules.prefix.clone(),
         visible: snapshot.state == State::Ready,
-        legacy: snapshot.legacy.as_ref().map(|s| s.offer.clone()),
-        modern: snapshot.modern.as_ref().map(|s| s.offer.clone()),
+        legacy: offer(Era::Legacy),
+        modern: offer(Era::Modern),
     }
 }
 
@@ -274,6 +276,7 @@ fn facts(server: &Server, snapshot: &Snapshot) -> Facts {
     let legacy = snapshot.spoken(Era::Legacy);
     Facts {
         incarnation: server.incarnation,
+        eras: snapshot.eras(),
         revision: legacy.map(|s| s.leg.protocol_version().to_owned()),
         sessions: legacy.is_some_and(|s| s.has_sessions()),
     }

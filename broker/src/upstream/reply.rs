@@ -35,6 +35,16 @@ impl Reply {
         Self { status: response.status().as_u16(), media, session, body: Body::new(response) }
     }
 
+    /// A stream of events that the broker makes itself.
+    pub fn made(events: impl Stream<Item = Result<Bytes, UpstreamError>> + Send + 'static) -> Self {
+        Self { status: 200, media: Some(Media::Sse), session: None, body: Body(events.boxed()) }
+    }
+
+    /// 202 without a body: what was sent needs no answer.
+    pub fn accepted() -> Self {
+        Self { status: 202, media: None, session: None, body: Body(futures::stream::empty().boxed()) }
+    }
+
     /// Whether the status is a success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)

@@ -5,6 +5,7 @@ use super::client::Client;
 use super::connection::Waiter;
 use super::leg::Leg;
 use super::projected::Projected;
+use super::way::Way;
 use crate::catalog::{Kind, List, Offer};
 use crate::status::State;
 use protocol::answer::Rules;
@@ -51,8 +52,10 @@ pub struct Spoken {
     pub server_info: Option<Arc<RawValue>>,
     /// `instructions`.
     pub instructions: Option<String>,
-    /// Its lists, as clients see them.
+    /// Its lists, as clients of this era see them.
     pub offer: Arc<Offer>,
+    /// The same for clients of the other era.
+    pub crossed: Arc<Offer>,
 }
 
 impl fmt::Debug for Server {
@@ -70,6 +73,15 @@ impl Spoken {
 }
 
 impl Snapshot {
+    /// Its lists as clients of `era` see them when they are reached by this way.
+    pub fn offer(&self, era: Era, way: Way) -> Option<&Arc<Offer>> {
+        let spoken = self.spoken(way.leg(era))?;
+        Some(match way {
+            Way::Direct => &spoken.offer,
+            Way::Crossed => &spoken.crossed,
+        })
+    }
+
     /// The server in one era; `None` if it does not speak it. Also told while the server is down.
     pub fn spoken(&self, era: Era) -> Option<&Arc<Spoken>> {
         match era {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 const HELD_BODY: std::ops::RangeInclusive<u32> = 1 << 10..=256 << 20;
 const SESSION_IDLE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+const INPUT: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+const INPUT_ROUNDS: std::ops::RangeInclusive<usize> = 1..=1000;
 const LIST_PAGE: std::ops::RangeInclusive<usize> = 1..=1_000_000;
 const SESSIONS: std::ops::RangeInclusive<usize> = 1..=10_000_000;
 
@@ -76,6 +78,14 @@ fn limits(field: &Field<'_>, context: &mut Context<'_>) -> Limits {
     }
     if let Some(entries) = fields.take("listPage").and_then(|field| number(&field, LIST_PAGE, context)) {
         limits.list_page = entries;
+    }
+    if let Some(field) = fields.take("input")
+        && let Some(input) = parsed(&field, |text| values::duration(text, INPUT), context)
+    {
+        limits.input_seconds = input.as_secs();
+    }
+    if let Some(rounds) = fields.take("inputRounds").and_then(|field| number(&field, INPUT_ROUNDS, context)) {
+        limits.input_rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
     }
     fields.finish(&mut context.report);
     limits

@@ -33,7 +33,7 @@ fn everything_that_can_be_declared_is_read() {
          \x20 - { name: plain, url: \"http://[::1]:9001\" }\n\
          allowedOrigins: [https://app.example, \"*\"]\n\
          allowedHosts: [MCP.example]\n\
-         limits: { heldBody: 2MiB, sessionIdle: 1h, sessions: 10, listPage: 50 }\n",
+         limits: { heldBody: 2MiB, sessionIdle: 1h, sessions: 10, listPage: 50, input: 2m, inputRounds: 3 }\n",
     )
     .unwrap();
     assert_eq!(declaration.listen.to_string(), "0.0.0.0:9000");
@@ -49,6 +49,7 @@ fn everything_that_can_be_declared_is_read() {
     let limits = declaration.gateway.limits;
     assert_eq!((limits.held_body_bytes, limits.session_idle_seconds), (2 << 20, 3600));
     assert_eq!((limits.sessions, limits.list_page), (10, 50));
+    assert_eq!((limits.input_seconds, limits.input_rounds), (120, 3));
 }
 
 #[test]

@@ -83,10 +83,21 @@ pub struct Limits {
     pub sessions: usize,
     /// Items of a list in one answer; clients ask for the rest with a cursor.
     pub list_page: usize,
+    /// Seconds for which a client may take to answer what a server asked it during a call, each time.
+    pub input_seconds: u64,
+    /// How often a server may ask a client during one call.
+    pub input_rounds: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { held_body_bytes: 1 << 20, session_idle_seconds: 24 * 3600, sessions: 100_000, list_page: 1000 }
+        Self {
+            held_body_bytes: 1 << 20,
+            session_idle_seconds: 24 * 3600,
+            sessions: 100_000,
+            list_page: 1000,
+            input_seconds: 600,
+            input_rounds: 8,
+        }
     }
 }
