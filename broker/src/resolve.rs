@@ -79,7 +79,7 @@ pub(crate) fn rules(registry: &Registry, server: &Server) -> Rules {
     let config = server.config();
     // Without a prefix no URI changes.
     let web_uris = if config.prefix.is_empty() { Vec::new() } else { registry.view().catalog.web_uris(&config.name) };
-    Rules::new(&config.name, &config.prefix, &web_uris)
+    Rules::new(&config.name, &config.prefix, &web_uris).with_editing(&registry.view().editing)
 }
 
 /// Whether a server can be used, in whatever era.

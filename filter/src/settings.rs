@@ -17,7 +17,8 @@ impl Settings {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, String> {
         let plugin: Plugin = serde_json::from_slice(json).map_err(|e| e.to_string())?;
         let table = Table::new(plugin.servers.iter().map(|s| s.prefix.as_str()));
-        let rules = plugin.servers.iter().map(|s| Rules::new(&s.name, &s.prefix, &[])).collect();
+        let rules =
+            plugin.servers.iter().map(|s| Rules::new(&s.name, &s.prefix, &[]).with_editing(&plugin.editing)).collect();
         Ok(Self { plugin, table, rules })
     }
 

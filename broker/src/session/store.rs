@@ -161,7 +161,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::config::{Access, Gateway};
+    use protocol::config::{Access, Editing, Gateway};
     use serde_json::value::RawValue;
     use tokio::sync::watch;
 
@@ -170,7 +170,12 @@ mod tests {
     }
 
     fn new_store() -> Store {
-        let gateway = Gateway { servers: Vec::new(), access: Access::default(), limits: Limits::default() };
+        let gateway = Gateway {
+            servers: Vec::new(),
+            access: Access::default(),
+            limits: Limits::default(),
+            editing: Editing::default(),
+        };
         let (_, gateway) = watch::channel(Arc::new(gateway));
         Store::new(Key::derive("a secret that is long enough for a key"), Arc::new(Registry::start(gateway)))
     }

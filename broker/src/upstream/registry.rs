@@ -8,7 +8,7 @@ use super::supervisor::Supervisor;
 use crate::catalog::{Catalog, Kind, Source};
 use crate::status::{ServerStatus, State, Status};
 use protocol::answer::Rules;
-use protocol::config::{self, Gateway};
+use protocol::config::{self, Editing, Gateway};
 use protocol::era::Era;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub struct View {
     pub catalog: Catalog,
     /// In the order of the configuration, without those whose configuration cannot be used.
     pub servers: Vec<Arc<Server>>,
+    /// How servers' messages are changed.
+    pub editing: Editing,
 }
 
 impl View {
@@ -58,6 +60,7 @@ impl Registry {
         let mut keeper = Keeper {
             gateway,
             entries: Vec::new(),
+            editing: Editing::default(),
             next_incarnation: 0,
             changed: Arc::default(),
             view,
@@ -126,6 +129,7 @@ fn first_epoch() -> u64 {
 struct Keeper {
     gateway: watch::Receiver<Arc<Gateway>>,
     entries: Vec<Entry>,
+    editing: Editing,
     next_incarnation: u64,
     changed: Arc<Notify>,
     view: watch::Sender<Arc<View>>,
@@ -189,8 +193,11 @@ impl Keeper {
     fn configure(&mut self) {
         let gateway = self.gateway.borrow_and_update().clone();
         let mut before = std::mem::take(&mut self.entries);
+        // Lists are kept as they were edited.
+        let listed_alike = self.editing.uri_meta_keys == gateway.editing.uri_meta_keys;
+        self.editing = gateway.editing.clone();
         for config in &gateway.servers {
-            let same = before.iter().position(|entry| entry.config() == config);
+            let same = before.iter().position(|entry| listed_alike && entry.config() == config);
             let entry = match same {
                 Some(at) => before.swap_remove(at),
                 None => self.start(config.clone()),
@@ -213,7 +220,7 @@ impl Keeper {
                 return Entry::Unusable { config, error };
             }
         };
-        let rules = Rules::new(&config.name, &config.prefix, &[]).for_list();
+        let rules = Rules::new(&config.name, &config.prefix, &[]).with_editing(&self.editing).for_list();
         let unknown = Snapshot { state: State::Connecting, error: None, legacy: None, modern: None };
         let (snapshot, snapshots) = watch::channel(Arc::new(unknown));
         let (refresh, refreshes) = mpsc::channel(64);
@@ -252,7 +259,7 @@ impl Keeper {
         self.facts = facts;
         let status = Status { servers: self.entries.iter().map(|entry| status_of(entry, &catalog)).collect() };
         let epoch = if same { epoch } else { epoch.wrapping_add(1) };
-        self.view.send_replace(Arc::new(View { epoch, catalog, servers }));
+        self.view.send_replace(Arc::new(View { epoch, catalog, servers, editing: self.editing.clone() }));
         self.status.send_if_modified(|old| {
             let differs = *old != status;
             *old = status;

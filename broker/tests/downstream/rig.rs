@@ -3,7 +3,7 @@
 use crate::client::{Client, Modern};
 use crate::fake::PATIENCE;
 use broker::{Broker, Options};
-use protocol::config::{Access, Gateway, Limits, Server};
+use protocol::config::{Access, Editing, Gateway, Limits, Server};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use std::sync::Arc;
@@ -29,9 +29,14 @@ pub(crate) async fn rig(servers: Vec<Server>) -> Rig {
 
 /// The same with limits.
 pub(crate) async fn rig_with(servers: Vec<Server>, limits: Limits) -> Rig {
+    rig_of(gateway(servers, limits)).await
+}
+
+/// The same with all of the configuration.
+pub(crate) async fn rig_of(gateway: Arc<Gateway>) -> Rig {
     // The TLS provider is chosen per process, by whichever client is made first.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (config, followed) = watch::channel(gateway(servers, limits));
+    let (config, followed) = watch::channel(gateway);
     let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let internal = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let rig = Rig {
@@ -47,8 +52,8 @@ pub(crate) async fn rig_with(servers: Vec<Server>, limits: Limits) -> Rig {
     rig
 }
 
-fn gateway(servers: Vec<Server>, limits: Limits) -> Arc<Gateway> {
-    Arc::new(Gateway { servers, access: Access::default(), limits })
+pub(crate) fn gateway(servers: Vec<Server>, limits: Limits) -> Arc<Gateway> {
+    Arc::new(Gateway { servers, access: Access::default(), limits, editing: Editing::default() })
 }
 
 impl Rig {

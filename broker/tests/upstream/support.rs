@@ -3,7 +3,7 @@
 use broker::catalog::Kind;
 use broker::status::{ServerStatus, State};
 use broker::upstream::{Registry, View};
-use protocol::config::{Access, Gateway, Limits, Server};
+use protocol::config::{Access, Editing, Gateway, Limits, Server};
 use protocol::era::Era;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) struct Rig {
 }
 
 fn gateway(servers: Vec<Server>) -> Arc<Gateway> {
-    Arc::new(Gateway { servers, access: Access::default(), limits: Limits::default() })
+    Arc::new(Gateway { servers, access: Access::default(), limits: Limits::default(), editing: Editing::default() })
 }
 
 /// Starts a registry for these servers.

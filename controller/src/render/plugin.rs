@@ -13,6 +13,7 @@ pub fn plugin(gateway: &Gateway, layout: &Layout) -> Plugin {
         servers: gateway.servers.iter().filter_map(|s| server(s, layout)).collect(),
         access: gateway.access.clone(),
         limits: gateway.limits.clone(),
+        editing: gateway.editing.clone(),
     }
 }
 

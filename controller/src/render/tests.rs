@@ -1,5 +1,5 @@
 use super::*;
-use protocol::config::{Access, EraChoice, Limits, OnSessionLoss, Server};
+use protocol::config::{Access, Editing, EraChoice, Limits, OnSessionLoss, Server};
 use std::collections::BTreeMap;
 
 fn server(name: &str, url: &str) -> Server {
@@ -16,7 +16,7 @@ fn server(name: &str, url: &str) -> Server {
 }
 
 fn gateway(servers: Vec<Server>) -> Gateway {
-    Gateway { servers, access: Access::default(), limits: Limits::default() }
+    Gateway { servers, access: Access::default(), limits: Limits::default(), editing: Editing::default() }
 }
 
 fn layout() -> Layout {

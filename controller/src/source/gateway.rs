@@ -3,7 +3,7 @@
 use super::fields::{Field, Fields};
 use super::node::Node;
 use super::server::{self, Declared};
-use super::{Context, DEFAULT_LISTEN, Read, values};
+use super::{Context, DEFAULT_LISTEN, Read, editing, values};
 use protocol::config::{Access, Limits};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,8 +31,9 @@ pub(super) fn read(document: &Node, context: &mut Context<'_>) -> Option<Read> {
         allowed_hosts: list(fields.take("allowedHosts"), values::host, context),
     };
     let limits = fields.take("limits").map_or_else(Limits::default, |field| limits(&field, context));
+    let editing = editing::read(&mut fields, context);
     fields.finish(&mut context.report);
-    Some(Read { listen: listen?, servers, access, limits })
+    Some(Read { listen: listen?, servers, access, limits, editing })
 }
 
 fn listen(field: &Field<'_>, context: &mut Context<'_>) -> Option<SocketAddr> {

@@ -3,6 +3,7 @@
 //! Every mistake is reported, not only the first, with its place, its field and what to do.
 
 mod check;
+mod editing;
 mod expand;
 mod fields;
 mod gateway;
@@ -16,6 +17,7 @@ mod values;
 
 pub use mistake::{Mistakes, Remark};
 
+use editing::DeclaredEditing;
 use expand::Environment;
 use mistake::Report;
 use node::Node;
@@ -80,8 +82,9 @@ impl Source {
         let Some(read) = read else {
             return Err(Mistakes::of_file(path, "declares nothing".to_owned()));
         };
-        let servers = read.servers.into_iter().map(|declared| declared.server).collect();
-        let gateway = Gateway { servers, access: read.access, limits: read.limits };
+        let servers: Vec<_> = read.servers.into_iter().map(|declared| declared.server).collect();
+        let editing = read.editing.complete(&servers);
+        let gateway = Gateway { servers, access: read.access, limits: read.limits, editing };
         Ok(Declaration { listen: read.listen, gateway, notes })
     }
 
@@ -93,6 +96,7 @@ impl Source {
                 servers: mcp_json::read(document, context),
                 access: Access::default(),
                 limits: Limits::default(),
+                editing: DeclaredEditing::default(),
             }),
         }
     }
@@ -104,6 +108,7 @@ struct Read {
     servers: Vec<Declared>,
     access: Access,
     limits: Limits,
+    editing: DeclaredEditing,
 }
 
 /// What every reader needs.

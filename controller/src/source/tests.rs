@@ -33,7 +33,9 @@ fn everything_that_can_be_declared_is_read() {
          \x20 - { name: plain, url: \"http://[::1]:9001\" }\n\
          allowedOrigins: [https://app.example, \"*\"]\n\
          allowedHosts: [MCP.example]\n\
-         limits: { heldBody: 2MiB, sessionIdle: 1h, sessions: 10, listPage: 50, input: 2m, inputRounds: 3 }\n",
+         limits: { heldBody: 2MiB, sessionIdle: 1h, sessions: 10, listPage: 50, input: 2m, inputRounds: 3 }\n\
+         labelElicitations: false\n\
+         uriMetaKeys: [acme/view]\n",
     )
     .unwrap();
     assert_eq!(declaration.listen.to_string(), "0.0.0.0:9000");
@@ -50,6 +52,25 @@ fn everything_that_can_be_declared_is_read() {
     assert_eq!((limits.held_body_bytes, limits.session_idle_seconds), (2 << 20, 3600));
     assert_eq!((limits.sessions, limits.list_page), (10, 50));
     assert_eq!((limits.input_seconds, limits.input_rounds), (120, 3));
+    let editing = declaration.gateway.editing;
+    assert_eq!((editing.label_elicitations, editing.uri_meta_keys), (false, vec!["acme/view".to_owned()]));
+}
+
+#[test]
+fn elicitations_are_labelled_where_several_servers_may_ask() {
+    let one = "servers: [{ name: a, url: \"http://127.0.0.1:1\" }]";
+    let two =
+        "servers: [{ name: a, url: \"http://127.0.0.1:1\" }, { name: b, url: \"http://127.0.0.1:2\", prefix: b_ }]";
+    for (text, labelled) in [
+        (one.to_owned(), false),
+        (two.to_owned(), true),
+        (format!("{one}\nlabelElicitations: true"), true),
+        (format!("{two}\nlabelElicitations: false"), false),
+    ] {
+        assert_eq!(yaml(&text).unwrap().gateway.editing.label_elicitations, labelled, "{text}");
+    }
+    let mistakes = yaml(&format!("{one}\nlabelElicitations: 5\nuriMetaKeys: x")).unwrap_err().to_string();
+    assert!(mistakes.contains("labelElicitations") && mistakes.contains("uriMetaKeys"), "{mistakes}");
 }
 
 #[test]
@@ -57,6 +78,7 @@ fn what_is_not_said_has_defaults() {
     let declaration = yaml("servers: []").unwrap();
     assert_eq!(declaration.listen, DEFAULT_LISTEN);
     assert_eq!(declaration.gateway.limits, Limits::default());
+    assert_eq!(declaration.gateway.editing, protocol::config::Editing::default());
 }
 
 #[test]

@@ -22,6 +22,8 @@ enum Line {
 /// A stream of events on its way.
 #[derive(Debug)]
 pub(super) struct Events {
+    /// What may still come of the byte order mark that a stream may begin with.
+    mark: &'static [u8],
     lines: Lines,
     line: Line,
     message: Message,
@@ -31,12 +33,25 @@ pub(super) struct Events {
 
 impl Events {
     pub(super) fn new(rules: &Rules) -> Self {
-        Self { lines: Lines::default(), line: Line::Field(Vec::new()), message: Message::new(rules), data: false }
+        Self {
+            mark: "\u{feff}".as_bytes(),
+            lines: Lines::default(),
+            line: Line::Field(Vec::new()),
+            message: Message::new(rules),
+            data: false,
+        }
     }
 
     /// Edits further bytes; `each` is told what every complete message was.
     pub(super) fn push(&mut self, chunk: &[u8], rules: &Rules, out: &mut Vec<u8>, each: &mut impl FnMut(Summary)) {
         let mut rest = chunk;
+        while let (Some((&expected, mark)), Some((&byte, after))) = (self.mark.split_first(), rest.split_first()) {
+            self.mark = if byte == expected { mark } else { &[] };
+            if byte == expected {
+                self.message.pass(&[byte], out);
+                rest = after;
+            }
+        }
         while let Some((part, left)) = self.lines.split(rest) {
             rest = left;
             match part {

@@ -1,11 +1,11 @@
 //! One JSON message, edited as it passes.
 
 use super::rules::Rules;
-use crate::json::{Found, Mark, Scanner, unquote};
+use crate::json::{Found, Kind, Mark, Scanner, unquote};
 use crate::jsonrpc::Id;
 use crate::naming::tag;
 
-/// Most bytes that are held until it is clear whose an `id` is.
+/// Most bytes that are held until it is clear what a value is.
 const HELD: usize = 64 << 10;
 
 /// What a message turned out to be.
@@ -27,15 +27,41 @@ pub(super) struct Message {
     broken: bool,
 }
 
+/// A value that has not gone out, since what comes after it tells what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    /// The `id` of a message of unknown sort.
+    Id,
+    /// `params.message` of a message of unknown method.
+    Message,
+}
+
 /// The state that finding a value changes.
 #[derive(Debug)]
 struct Way {
     sort: Sort,
-    /// An `id` and all that came after it, while the message's sort is not known; the `id` is `held[..id_len]`.
+    /// Whether `method` was seen, and is `elicitation/create`.
+    elicits: Option<bool>,
+    waiting: Waiting,
+    /// The waiting value, and all that came after it; the value is `held[..held_len]`.
     held: Vec<u8>,
-    id_len: usize,
+    held_len: usize,
     id: Option<Id>,
     list_changed: bool,
+}
+
+impl Default for Way {
+    fn default() -> Self {
+        Self {
+            sort: Sort::Unknown,
+            elicits: None,
+            waiting: Waiting::Id,
+            held: Vec::new(),
+            held_len: 0,
+            id: None,
+            list_changed: false,
+        }
+    }
 }
 
 /// What a complete message was.
@@ -49,11 +75,7 @@ pub(super) struct Summary {
 
 impl Message {
     pub(super) fn new(rules: &Rules) -> Self {
-        Self {
-            scanner: Scanner::new(rules.tree()),
-            way: Way { sort: Sort::Unknown, held: Vec::new(), id_len: 0, id: None, list_changed: false },
-            broken: false,
-        }
+        Self { scanner: Scanner::new(rules.tree()), way: Way::default(), broken: false }
     }
 
     /// Whether nothing of the message has come yet.
@@ -133,28 +155,58 @@ impl Way {
             Mark::Id => {
                 self.id = Id::from_raw(found.raw).filter(|_| !found.truncated);
                 match self.sort {
-                    Sort::Unknown if self.held.is_empty() => {
-                        self.held.extend_from_slice(found.raw);
-                        self.id_len = found.raw.len();
-                        return;
-                    }
+                    Sort::Unknown if self.held.is_empty() => return self.hold(Waiting::Id, found.raw),
                     Sort::Asking => return self.emit(&tag(&rules.server, found.raw), out),
                     _ => {}
                 }
             }
             Mark::Method => {
                 let method = unquote(found.raw);
-                self.list_changed =
-                    method.is_some_and(|m| m.starts_with("notifications/") && m.ends_with("/list_changed"));
+                let method = method.as_deref().unwrap_or_default();
+                self.list_changed = method.starts_with("notifications/") && method.ends_with("/list_changed");
+                self.elicits = Some(method == "elicitation/create");
+                self.decide_message(rules);
                 self.classify(Sort::Asking, rules, out);
+                self.settle(out);
             }
             Mark::Params => self.classify(Sort::Asking, rules, out),
             Mark::Result | Mark::Error => self.classify(Sort::Answering, rules, out),
+            Mark::ParamsMessage if rules.label_elicitations && found.kind == Kind::String => {
+                let labelled = match self.elicits {
+                    Some(true) => rules.labelled(found.raw),
+                    None if self.held.is_empty() && !found.truncated => return self.hold(Waiting::Message, found.raw),
+                    _ => None,
+                };
+                return self.emit(labelled.as_deref().unwrap_or(found.raw), out);
+            }
             _ => {}
         }
         match rules.replacement(found) {
             Some(replacement) => self.emit(&replacement, out),
             None => self.emit(found.raw, out),
+        }
+    }
+
+    fn hold(&mut self, waiting: Waiting, raw: &[u8]) {
+        self.held.extend_from_slice(raw);
+        self.held_len = raw.len();
+        self.waiting = waiting;
+    }
+
+    /// What is held, as the value and the rest, if it is this one that waits.
+    fn held(&self, waiting: Waiting) -> Option<(&[u8], &[u8])> {
+        if self.waiting != waiting || self.held_len == 0 {
+            return None;
+        }
+        self.held.split_at_checked(self.held_len)
+    }
+
+    fn decide_message(&mut self, rules: &Rules) {
+        if self.elicits == Some(true)
+            && let Some((message, rest)) = self.held(Waiting::Message)
+            && let Some(labelled) = rules.labelled(message)
+        {
+            self.held = [labelled.as_slice(), rest].concat();
         }
     }
 
@@ -164,8 +216,7 @@ impl Way {
         }
         self.sort = sort;
         if sort == Sort::Asking
-            && let Some((id, rest)) = self.held.split_at_checked(self.id_len)
-            && !id.is_empty()
+            && let Some((id, rest)) = self.held(Waiting::Id)
         {
             self.held = [tag(&rules.server, id).as_slice(), rest].concat();
         }
@@ -175,6 +226,6 @@ impl Way {
     /// Lets go of what is held.
     fn settle(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.held);
-        self.id_len = 0;
+        self.held_len = 0;
     }
 }

@@ -1,6 +1,7 @@
 //! What is changed, and how.
 
 use super::tree;
+use crate::config::Editing;
 use crate::json::{Found, Kind, Mark, Node, raw_offset, unquote};
 use crate::naming::{UriKey, tag};
 use std::sync::Arc;
@@ -25,6 +26,10 @@ pub struct Rules {
     pub key: Option<UriKey>,
     /// See [`crate::resolve::Destination::web_uris`].
     pub web_uris: Arc<[String]>,
+    /// Members of `_meta` that hold a URI, beside those of MCP Apps.
+    pub uri_meta_keys: Arc<[String]>,
+    /// Whether the server's name stands before the message of its elicitations.
+    pub label_elicitations: bool,
     /// What is edited.
     pub content: Content,
 }
@@ -37,8 +42,18 @@ impl Rules {
             prefix: prefix.into(),
             key: UriKey::of(prefix),
             web_uris: web_uris.into(),
+            uri_meta_keys: Arc::default(),
+            label_elicitations: false,
             content: Content::Messages,
         }
+    }
+
+    /// The same with what the operator wants changed.
+    #[must_use]
+    pub fn with_editing(mut self, editing: &Editing) -> Self {
+        self.uri_meta_keys = editing.uri_meta_keys.as_slice().into();
+        self.label_elicitations = editing.label_elicitations;
+        self
     }
 
     /// The same for the results of `*/list` requests.
@@ -61,10 +76,22 @@ impl Rules {
             Mark::MetaProgressToken | Mark::RequestId | Mark::ElicitationId if !found.truncated => {
                 Some(tag(&self.server, found.raw))
             }
+            Mark::TaskId if found.kind == Kind::String && !found.truncated => Some(tag(&self.server, found.raw)),
+            Mark::ElicitationMessage if found.kind == Kind::String => self.labelled(found.raw),
+            Mark::MetaMember if found.kind == Kind::String && self.holds_uri(found.name) => self.uri(found),
             Mark::Name if found.kind == Kind::String => insert(found.raw, 0, &self.prefix),
             Mark::Uri | Mark::LinkUri if found.kind == Kind::String => self.uri(found),
             _ => None,
         }
+    }
+
+    /// The message of an elicitation with the server's name before it; `None` if it stays as it is.
+    pub(super) fn labelled(&self, message: &[u8]) -> Option<Vec<u8>> {
+        self.label_elicitations.then(|| insert(message, 0, &format!("[{}] ", self.server))).flatten()
+    }
+
+    fn holds_uri(&self, name: &[u8]) -> bool {
+        unquote(name).is_some_and(|name| self.uri_meta_keys.iter().any(|key| **key == *name))
     }
 
     fn uri(&self, found: &Found<'_>) -> Option<Vec<u8>> {

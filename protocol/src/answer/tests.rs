@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::Editing;
 use crate::jsonrpc::Id;
 use crate::sse;
 use proptest::prelude::*;
@@ -7,6 +8,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn rules() -> Rules {
     Rules::new("demo", "http_", &["https://listed/".to_owned(), "https://tpl/*".to_owned()])
+        .with_editing(&Editing::default())
 }
 
 fn edit_cut(media: Media, rules: &Rules, bytes: &[u8], size: usize) -> String {
@@ -110,6 +112,83 @@ fn maps_every_uri_of_a_prefixed_server() {
 }
 
 #[test]
+fn keys_of_vendors_hold_uris_if_the_operator_says_so() {
+    let message = r#"{"id":1,"result":{"_meta":{"acme/view":"ui://h","acme\/view":"ui:\/\/h","other":"ui://h","openai/outputTemplate":"ui://h","ui":{"x":"ui://h"}}}}"#;
+    let editing = Editing { uri_meta_keys: vec!["acme/view".to_owned()], ..Editing::default() };
+    let expected = message
+        .replace(r#""acme/view":"ui://h"#, r#""acme/view":"ui://http.h"#)
+        .replace(r#""acme\/view":"ui:\/\/h"#, r#""acme\/view":"ui:\/\/http.h"#);
+    check(&rules().with_editing(&editing), message, &expected);
+    let list =
+        r#"{"id":1,"result":{"tools":[{"name":"a","_meta":{"acme/view":"ui://h","n":1,"o":{"acme/view":"ui://h"}}}]}}"#;
+    let expected = list.replace(r#""a","_meta":{"acme/view":"ui://h"#, r#""http_a","_meta":{"acme/view":"ui://http.h"#);
+    check(&rules().with_editing(&editing).for_list(), list, &expected);
+}
+
+#[test]
+fn tasks_are_named_with_their_server() {
+    let related = r#""_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t"}}"#;
+    for message in [
+        r#"{"id":1,"result":{"task":{"taskId":"t","status":"working","ttl":60000}}}"#.to_owned(),
+        r#"{"id":1,"result":{"resultType":"task","taskId":"t","status":"working"}}"#.to_owned(),
+        r#"{"id":1,"result":{"tasks":[{"taskId":"t"},{"status":"x","taskId":"t"}]}}"#.to_owned(),
+        r#"{"method":"notifications/tasks/status","params":{"taskId":"t","status":"failed"}}"#.to_owned(),
+        format!(r#"{{"id":1,"result":{{{related},"content":[]}}}}"#),
+        format!(r#"{{"method":"notifications/progress","params":{{{related}}}}}"#),
+    ] {
+        check(&rules(), &message, &message.replace(r#""t""#, r#""mcpgw:demo:st""#));
+    }
+    let message = r#"{"method":"notifications/tasks","params":{"taskId":"t","result":{"content":[{"resource":{"uri":"a:b"}}]},"inputRequests":{"k":{"params":{"messages":[{"content":{"uri":"a:b"}}]}}}}}"#;
+    check(&rules(), message, &message.replace("a:b", "http+a:b").replace(r#""t""#, r#""mcpgw:demo:st""#));
+    let message = r#"{"id":1,"result":{"resultType":"complete","taskId":"t","result":{"content":[{"uri":"a:b"}]}}}"#;
+    check(&rules(), message, &message.replace("a:b", "http+a:b").replace(r#""t""#, r#""mcpgw:demo:st""#));
+    for same in [
+        r#"{"id":1,"result":{"structuredContent":{"taskId":"t","task":{"taskId":"t"}},"task":5,"taskId":7}}"#,
+        r#"{"id":1,"result":{"content":[{"type":"text","taskId":"t"}]}}"#,
+    ] {
+        check(&rules(), same, same);
+    }
+}
+
+#[test]
+fn elicitations_say_who_asks() {
+    let rules = rules().with_editing(&Editing { label_elicitations: true, ..Editing::default() });
+    for (message, expected) in [
+        (
+            r#"{"method":"elicitation/create","params":{"message":"Name?"},"id":1}"#,
+            r#"{"method":"elicitation/create","params":{"message":"[demo] Name?"},"id":"mcpgw:demo:n1"}"#,
+        ),
+        (
+            r#"{"id":1,"params":{"x":1,"message":"Name?","y":[2]},"z":{},"method":"elicitation/create"}"#,
+            r#"{"id":"mcpgw:demo:n1","params":{"x":1,"message":"[demo] Name?","y":[2]},"z":{},"method":"elicitation/create"}"#,
+        ),
+        (
+            r#"{"params":{"message":"Name?"},"id":1,"method":"elicitation/create"}"#,
+            r#"{"params":{"message":"[demo] Name?"},"id":"mcpgw:demo:n1","method":"elicitation/create"}"#,
+        ),
+        (
+            r#"{"id":1,"result":{"inputRequests":{"k":{"params":{"message":"A\n","mode":"form"},"method":"elicitation/create"}}}}"#,
+            r#"{"id":1,"result":{"inputRequests":{"k":{"params":{"message":"[demo] A\n","mode":"form"},"method":"elicitation/create"}}}}"#,
+        ),
+        (
+            r#"{"id":1,"error":{"code":-32042,"message":"m","data":{"elicitations":[{"message":"Go"}]}}}"#,
+            r#"{"id":1,"error":{"code":-32042,"message":"m","data":{"elicitations":[{"message":"[demo] Go"}]}}}"#,
+        ),
+    ] {
+        check(&rules, message, expected);
+        check(&super::tests::rules(), message, &expected.replace("[demo] ", ""));
+    }
+    for same in [
+        r#"{"method":"notifications/progress","params":{"progress":1,"message":"half"}}"#,
+        r#"{"params":{"progress":1,"message":"half"},"method":"notifications/progress"}"#,
+        r#"{"params":{"message":"half"}}"#,
+        r#"{"id":1,"result":{"message":"x","content":[{"type":"text","text":"y","message":"z"}]}}"#,
+    ] {
+        check(&rules, same, same);
+    }
+}
+
+#[test]
 fn names_lists_with_the_prefix() {
     let list = r#"{"id":"x","result":{"tools":[{"name":"a","title":"name","inputSchema":{"properties":{"name":{}}},"_meta":{"ui":{"resourceUri":"ui://h"}}}],"prompts":[{"name":"\u0061","arguments":[{"name":"b"}]}],"resources":[{"uri":"f:a","name":"n"}],"resourceTemplates":[{"uriTemplate":"{+x}","name":"n"}]}}"#;
     let expected = r#"{"id":"x","result":{"tools":[{"name":"http_a","title":"name","inputSchema":{"properties":{"name":{}}},"_meta":{"ui":{"resourceUri":"ui://http.h"}}}],"prompts":[{"name":"http_\u0061","arguments":[{"name":"b"}]}],"resources":[{"uri":"http+f:a","name":"n"}],"resourceTemplates":[{"uriTemplate":"http+{+x}","name":"n"}]}}"#;
@@ -128,6 +207,15 @@ fn a_server_without_prefix_keeps_its_uris() {
 fn a_message_over_several_lines_is_one() {
     let stream = "data: {\"id\":5,\ndata:\"method\":\ndata: \"ping\"}\n\n";
     let expected = "data: {\"id\":\"mcpgw:demo:n5\",\ndata:\"method\":\ndata: \"ping\"}\n\n";
+    for size in 1..=stream.len() {
+        assert_eq!(edit_cut(Media::Sse, &rules(), stream.as_bytes(), size), expected);
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_event() {
+    let stream = "\u{feff}data: {\"id\":5,\"method\":\"ping\"}\n\n\u{feff}data: {\"id\":5,\"method\":\"ping\"}\n\n";
+    let expected = stream.replacen("\"id\":5", "\"id\":\"mcpgw:demo:n5\"", 1);
     for size in 1..=stream.len() {
         assert_eq!(edit_cut(Media::Sse, &rules(), stream.as_bytes(), size), expected);
     }

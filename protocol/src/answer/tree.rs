@@ -10,6 +10,10 @@ static LINK: Node = Node::leaf(Mark::LinkUri);
 static TOKEN: Node = Node::leaf(Mark::MetaProgressToken);
 static REQUEST_ID: Node = Node::leaf(Mark::RequestId);
 static ELICITATION_ID: Node = Node::leaf(Mark::ElicitationId);
+static ELICITATION_MESSAGE: Node = Node::leaf(Mark::ElicitationMessage);
+static PARAMS_MESSAGE: Node = Node::leaf(Mark::ParamsMessage);
+static TASK_ID: Node = Node::leaf(Mark::TaskId);
+static META_MEMBER: Node = Node::leaf(Mark::MetaMember);
 
 /// An object that holds a `uri`: the contents of a resource.
 static RESOURCE: Node = Node::object(&[("uri", &URI)]);
@@ -27,14 +31,28 @@ static NESTED_BLOCK: Node = Node::object(&[("uri", &LINK), ("resource", &RESOURC
 static PROMPT_MESSAGE: Node = Node::object(&[("content", &CONTENT)]);
 static PROMPT_MESSAGES: Node = Node::array(&PROMPT_MESSAGE);
 
-/// `_meta` of a tool or result: MCP Apps, and the vendor key that came before them.
-static UI: Node = Node::object(&[("resourceUri", &URI)]);
-static APP_META: Node = Node::object(&[("ui", &UI), ("ui/resourceUri", &URI), ("openai/outputTemplate", &URI)]);
+/// A task by its id: a whole `Task`, or the related one in `_meta`.
+static TASK: Node = Node::object(&[("taskId", &TASK_ID)]);
+static TASKS: Node = Node::array(&TASK);
 
-/// Requests that wait inside a modern result.
-static INPUT_PARAMS: Node = Node::object(&[("messages", &PROMPT_MESSAGES)]);
+/// `_meta` of what is listed: MCP Apps, and keys of vendors.
+static UI: Node = Node::object(&[("resourceUri", &URI)]);
+static APP_META: Node =
+    Node { any_member: Some(&META_MEMBER), ..Node::object(&[("ui", &UI), ("ui/resourceUri", &URI)]) };
+/// `_meta` of a result: the same, and the task that it belongs to.
+static RESULT_META: Node = Node {
+    any_member: Some(&META_MEMBER),
+    ..Node::object(&[("ui", &UI), ("ui/resourceUri", &URI), (RELATED_TASK, &TASK)])
+};
+const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
+
+/// Requests that wait inside a modern result. Of those that may, only an elicitation has a `message`.
+static INPUT_PARAMS: Node = Node::object(&[("messages", &PROMPT_MESSAGES), ("message", &ELICITATION_MESSAGE)]);
 static INPUT_REQUEST: Node = Node::object(&[("params", &INPUT_PARAMS)]);
 static INPUT_REQUESTS: Node = Node { any_member: Some(&INPUT_REQUEST), ..Node::NONE };
+
+/// The result of a call inside a task that has ended.
+static TASK_RESULT: Node = Node::object(&[("content", &BLOCKS), ("_meta", &RESULT_META)]);
 
 static RESULT: Node = Node {
     mark: Some(Mark::Result),
@@ -43,23 +61,31 @@ static RESULT: Node = Node {
         ("contents", &RESOURCES),
         ("messages", &PROMPT_MESSAGES),
         ("inputRequests", &INPUT_REQUESTS),
-        ("_meta", &APP_META),
+        ("_meta", &RESULT_META),
+        ("task", &TASK),
+        ("taskId", &TASK_ID),
+        ("tasks", &TASKS),
+        ("result", &TASK_RESULT),
     ])
 };
 
-static ELICITATION: Node = Node::object(&[("elicitationId", &ELICITATION_ID)]);
+static ELICITATION: Node = Node::object(&[("elicitationId", &ELICITATION_ID), ("message", &ELICITATION_MESSAGE)]);
 static ELICITATIONS: Node = Node::array(&ELICITATION);
 static ERROR_DATA: Node = Node::object(&[("uri", &URI), ("elicitations", &ELICITATIONS)]);
 static ERROR: Node = Node { mark: Some(Mark::Error), ..Node::object(&[("data", &ERROR_DATA)]) };
 
-static REQUEST_META: Node = Node::object(&[("progressToken", &TOKEN)]);
+static REQUEST_META: Node = Node::object(&[("progressToken", &TOKEN), (RELATED_TASK, &TASK)]);
 static PARAMS: Node = Node {
     mark: Some(Mark::Params),
     ..Node::object(&[
         ("uri", &URI),
         ("messages", &PROMPT_MESSAGES),
+        ("message", &PARAMS_MESSAGE),
         ("requestId", &REQUEST_ID),
         ("elicitationId", &ELICITATION_ID),
+        ("taskId", &TASK_ID),
+        ("result", &TASK_RESULT),
+        ("inputRequests", &INPUT_REQUESTS),
         ("_meta", &REQUEST_META),
     ])
 };

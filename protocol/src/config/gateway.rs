@@ -13,6 +13,8 @@ pub struct Gateway {
     pub access: Access,
     /// Bounds.
     pub limits: Limits,
+    /// How servers' messages are changed.
+    pub editing: Editing,
 }
 
 /// One upstream MCP server.
@@ -99,5 +101,21 @@ impl Default for Limits {
             input_seconds: 600,
             input_rounds: 8,
         }
+    }
+}
+
+/// How servers' messages are changed, beside what routing needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Editing {
+    /// Members of `_meta` that hold a URI of the server, beside those of MCP Apps.
+    pub uri_meta_keys: Vec<String>,
+    /// The server's name stands before the message of its elicitations: a client can only show that the gateway asks.
+    pub label_elicitations: bool,
+}
+
+impl Default for Editing {
+    fn default() -> Self {
+        Self { uri_meta_keys: vec!["openai/outputTemplate".to_owned()], label_elicitations: false }
     }
 }

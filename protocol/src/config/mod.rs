@@ -6,5 +6,5 @@
 mod gateway;
 mod plugin;
 
-pub use gateway::{Access, EraChoice, Gateway, Limits, OnSessionLoss, Server};
+pub use gateway::{Access, Editing, EraChoice, Gateway, Limits, OnSessionLoss, Server};
 pub use plugin::{Plugin, PluginServer};

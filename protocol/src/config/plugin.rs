@@ -1,6 +1,6 @@
 //! The filter's configuration.
 
-use super::gateway::{Access, Limits};
+use super::gateway::{Access, Editing, Limits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -20,6 +20,9 @@ pub struct Plugin {
     pub access: Access,
     /// Bounds.
     pub limits: Limits,
+    /// How servers' messages are changed.
+    #[serde(default)]
+    pub editing: Editing,
 }
 
 /// A server, as the filter sees it.

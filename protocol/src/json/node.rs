@@ -87,4 +87,14 @@ pub enum Mark {
     MetaLogLevel,
     /// An `elicitationId`.
     ElicitationId,
+    /// The `message` of an elicitation that is sure to be one.
+    ElicitationMessage,
+    /// `params.message`, which is an elicitation's if the method says so.
+    ParamsMessage,
+    /// A `taskId`.
+    TaskId,
+    /// `taskId` of `_meta["io.modelcontextprotocol/related-task"]`.
+    RelatedTask,
+    /// A member of `_meta` that the tree does not name.
+    MetaMember,
 }

@@ -35,6 +35,8 @@ pub enum Kind {
 pub struct Found<'a> {
     /// What the tree calls it.
     pub mark: Mark,
+    /// The raw name of the member that it is, quotes included, where the tree takes members of any name.
+    pub name: &'a [u8],
     /// What it is.
     pub kind: Kind,
     /// Where its bytes stand, counted from the beginning of the message. Empty for objects and arrays.
@@ -120,6 +122,8 @@ pub struct Scanner {
     /// Whether its bytes are kept.
     capturing: bool,
     captured: Vec<u8>,
+    /// See [`Found::name`].
+    name: Vec<u8>,
     utf8: Utf8,
 }
 
@@ -137,6 +141,7 @@ impl Scanner {
             start: 0,
             capturing: false,
             captured: Vec::new(),
+            name: Vec::new(),
             utf8: Utf8::default(),
         }
     }
@@ -303,7 +308,8 @@ impl Scanner {
             b'{' | b'[' => {
                 let kind = if byte == b'{' { Kind::Object } else { Kind::Array };
                 if let Some(mark) = mark {
-                    found(Found { mark, kind, span: self.at..self.at, raw: &[], truncated: false });
+                    let name = &self.name;
+                    found(Found { mark, name, kind, span: self.at..self.at, raw: &[], truncated: false });
                 }
                 return self.open(kind);
             }
@@ -391,6 +397,10 @@ impl Scanner {
         let whole = std::mem::replace(&mut self.capturing, false) && raw.len() <= MAX_CAPTURE;
         let known = self.levels.last().filter(|_| self.levels.len() == self.depth);
         let result = known.map_or(Ok(None), |level| level.key(raw, whole, &mut self.seen));
+        if known.is_some_and(|level| level.node.any_member.is_some_and(|node| node.mark.is_some())) {
+            self.name.clear();
+            self.name.extend_from_slice(raw);
+        }
         self.captured = captured;
         self.node = result?;
         Ok(())
@@ -403,7 +413,7 @@ impl Scanner {
             self.captured.extend_from_slice(if self.captured.is_empty() { &[] } else { bytes });
             let raw = if self.captured.is_empty() { bytes } else { &self.captured };
             let span = self.start..self.start + raw.len() as u64;
-            found(Found { mark, kind, span, raw, truncated: raw.len() > MAX_CAPTURE });
+            found(Found { mark, name: &self.name, kind, span, raw, truncated: raw.len() > MAX_CAPTURE });
         }
         self.after_value();
     }
@@ -423,7 +433,7 @@ impl Scanner {
         {
             let kind = if matches!(self.state, State::Number(_)) { Kind::Number } else { Kind::String };
             let span = self.start..self.start + self.captured.len() as u64;
-            found(Found { mark, kind, span, raw: &self.captured, truncated: true });
+            found(Found { mark, name: &self.name, kind, span, raw: &self.captured, truncated: true });
         }
     }
 }

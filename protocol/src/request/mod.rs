@@ -50,6 +50,10 @@ pub struct Envelope {
     pub request_id: Option<Raw>,
     /// `params.progressToken`, raw.
     pub progress_token: Option<Raw>,
+    /// `params.taskId` of `tasks/*`.
+    pub task_id: Option<Text>,
+    /// `taskId` of the related task in `params._meta` or `result._meta`.
+    pub related_task: Option<Text>,
     /// `params._meta`.
     pub meta: Meta,
     /// The message is a response: it has `result` or `error`.
@@ -217,7 +221,10 @@ impl Envelope {
             Mark::MetaProtocolVersion => self.meta.protocol_version = text(),
             Mark::MetaClientCapabilities => self.meta.client_capabilities = found.kind == Kind::Object,
             Mark::MetaLogLevel => self.meta.log_level = text(),
-            Mark::LinkUri | Mark::ElicitationId => {}
+            Mark::TaskId => self.task_id = name(),
+            Mark::RelatedTask => self.related_task = name(),
+            Mark::LinkUri | Mark::ElicitationId | Mark::ElicitationMessage | Mark::ParamsMessage | Mark::MetaMember => {
+            }
         }
     }
 }

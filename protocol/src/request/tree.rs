@@ -9,7 +9,6 @@ const fn unique(members: &'static [(&'static str, &'static Node)], mark: Option<
 static ID: Node = Node::leaf(Mark::Id);
 static JSONRPC: Node = Node::leaf(Mark::Jsonrpc);
 static METHOD: Node = Node::leaf(Mark::Method);
-static RESULT: Node = Node::leaf(Mark::Result);
 static ERROR: Node = Node::leaf(Mark::Error);
 static NAME: Node = Node::leaf(Mark::Name);
 static URI: Node = Node::leaf(Mark::Uri);
@@ -24,12 +23,19 @@ static META_VERSION: Node = Node::leaf(Mark::MetaProtocolVersion);
 static META_CAPABILITIES: Node = Node::leaf(Mark::MetaClientCapabilities);
 static META_LOG_LEVEL: Node = Node::leaf(Mark::MetaLogLevel);
 
+static RELATED_TASK_ID: Node = Node::leaf(Mark::RelatedTask);
+static RELATED_TASK: Node = Node::object(&[("taskId", &RELATED_TASK_ID)]);
+static RESULT_META: Node = Node::object(&[("io.modelcontextprotocol/related-task", &RELATED_TASK)]);
+static RESULT: Node = Node { mark: Some(Mark::Result), ..Node::object(&[("_meta", &RESULT_META)]) };
+static TASK_ID: Node = Node::leaf(Mark::TaskId);
+
 static META: Node = unique(
     &[
         ("progressToken", &META_PROGRESS_TOKEN),
         ("io.modelcontextprotocol/protocolVersion", &META_VERSION),
         ("io.modelcontextprotocol/clientCapabilities", &META_CAPABILITIES),
         ("io.modelcontextprotocol/logLevel", &META_LOG_LEVEL),
+        ("io.modelcontextprotocol/related-task", &RELATED_TASK),
     ],
     None,
 );
@@ -44,6 +50,7 @@ static PARAMS: Node = unique(
         ("level", &LEVEL),
         ("requestId", &REQUEST_ID),
         ("progressToken", &PROGRESS_TOKEN),
+        ("taskId", &TASK_ID),
     ],
     Some(Mark::Params),
 );
