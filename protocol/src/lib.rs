@@ -12,6 +12,7 @@ pub mod http;
 pub mod json;
 pub mod jsonrpc;
 pub mod naming;
+pub mod param_header;
 pub mod request;
 pub mod resolve;
 pub mod route;

@@ -1,5 +1,8 @@
 //! Revisions of MCP, and the two eras that they fall into.
 
+pub mod from_legacy;
+pub mod to_legacy;
+
 use serde::{Deserialize, Serialize};
 
 /// The two ways in which MCP is spoken.

@@ -9,11 +9,13 @@
 
 mod node;
 mod number;
+mod object;
 mod scanner;
 mod strings;
 mod utf8;
 
 pub use node::{Mark, Node};
+pub use object::{Change, Object, edit_items, items};
 pub use scanner::{Found, Kind, MAX_CAPTURE, MAX_DEPTH, MAX_MEMBERS, ScanError, Scanner};
 pub use strings::{quote, raw_offset, unquote};
 
