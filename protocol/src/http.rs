@@ -38,16 +38,21 @@ pub struct Accepts {
     pub json: bool,
     /// `text/event-stream`.
     pub sse: bool,
+    /// `text/event-stream` is what it names first. RFC 9110 gives the order no meaning, yet where the weights are equal it is
+    /// the only hint there is, and what the common servers go by.
+    pub sse_first: bool,
 }
 
 impl Accepts {
     /// Both, as MCP demands of clients.
-    pub const BOTH: Accepts = Accepts { json: true, sse: true };
+    pub const BOTH: Accepts = Accepts { json: true, sse: true, sse_first: false };
 
     /// Reads `Accept`. Absent or empty means both, as RFC 9110, 12.5.1 has it.
     pub fn parse(accept: Option<&str>) -> Self {
         let Some(accept) = accept.filter(|a| !a.trim().is_empty()) else { return Self::BOTH };
-        let mut found = Self { json: false, sse: false };
+        let first = accept.split(',').next().unwrap_or_default().trim();
+        let sse_first = first.eq_ignore_ascii_case("text/event-stream");
+        let mut found = Self { json: false, sse: false, sse_first };
         for range in accept.split(',') {
             let mut parts = range.split(';');
             let kind = parts.next().unwrap_or_default().trim();
@@ -150,9 +155,12 @@ mod tests {
         assert_eq!(Accepts::parse(None), Accepts::BOTH);
         assert_eq!(Accepts::parse(Some("*/*")), Accepts::BOTH);
         assert_eq!(Accepts::parse(Some("application/json, text/event-stream;q=0.5")), Accepts::BOTH);
-        assert_eq!(Accepts::parse(Some("Application/JSON")), Accepts { json: true, sse: false });
-        assert_eq!(Accepts::parse(Some("text/event-stream, */*;q=0")), Accepts { json: false, sse: true });
-        assert_eq!(Accepts::parse(Some("text/html")), Accepts { json: false, sse: false });
+        let accepts = |json, sse, sse_first| Accepts { json, sse, sse_first };
+        assert_eq!(Accepts::parse(Some("Application/JSON")), accepts(true, false, false));
+        assert_eq!(Accepts::parse(Some("text/event-stream, */*;q=0")), accepts(false, true, true));
+        assert_eq!(Accepts::parse(Some("Text/Event-Stream , application/json")), accepts(true, true, true));
+        assert_eq!(Accepts::parse(Some("text/event-stream;q=0.5, application/json")), Accepts::BOTH);
+        assert_eq!(Accepts::parse(Some("text/html")), accepts(false, false, false));
     }
 
     #[test]

@@ -44,7 +44,7 @@ async fn one(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, item: 
         Ok(envelope) => envelope,
         Err(refusal) => return Some(refusal.body(None)),
     };
-    let accepts = Accepts { json: true, sse: false };
+    let accepts = Accepts { json: true, sse: false, sse_first: false };
     let item =
         Posted { head: posted.head, headers: posted.headers, accepts, envelope, body, filter: FromFilter::default() };
     let answer = async {

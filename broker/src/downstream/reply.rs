@@ -24,9 +24,9 @@ pub(crate) fn message(status: u16, accepts: Accepts, message: impl Into<Bytes>) 
     unbuffered(with_body(status, SSE, Body::from(event)))
 }
 
-/// The answer to the request with `id`: `result` is raw JSON.
+/// The answer to the request with `id`: `result` is raw JSON. A stream for a client that asks for one first.
 pub(crate) fn result(accepts: Accepts, id: &Id, result: &str) -> Response {
-    message(200, accepts, response(id, result))
+    message(200, Accepts { json: accepts.json && !accepts.sse_first, ..accepts }, response(id, result))
 }
 
 /// A JSON-RPC response with a raw `result`.

@@ -16,7 +16,7 @@ use protocol::error::{Refusal, code};
 use protocol::http::{Accepts, header};
 use protocol::request::Reader;
 use protocol::resolve::Destination;
-use protocol::route::{Admitted, Early, Head, Verb, admit, early, verify};
+use protocol::route::{Admitted, Early, Head, Verb, admit, check_version, early, verify};
 use proxy_wasm::traits;
 use proxy_wasm::types::{Action, BufferType, MapType};
 use std::cell::RefCell;
@@ -262,6 +262,10 @@ impl Stream {
 
     /// Sends the request on its way, if its bytes so far tell where.
     fn decide(&mut self, size: usize, whole: bool) -> Action {
+        if let Err(refusal) = check_version(self.headers.get(header::PROTOCOL_VERSION)) {
+            let answerable = whole || self.reader.envelope().id.is_some();
+            return if answerable { self.refuse(&refusal) } else { self.hold(size) };
+        }
         match early(self.reader.envelope(), whole) {
             Early::Unknown => self.hold(size),
             Early::Broker => self.pass_on(size),

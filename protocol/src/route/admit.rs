@@ -87,9 +87,7 @@ pub fn admit(head: &Head<'_>, access: &Access) -> Result<Admitted, Refusal> {
     if verb == Verb::Post {
         check_content(head)?;
     }
-    if era == Era::Modern {
-        check_version(head.protocol_version.unwrap_or_default())?;
-    } else if verb != Verb::Post && head.session.is_none() {
+    if era == Era::Legacy && verb != Verb::Post && head.session.is_none() {
         return Err(Refusal::transport(400, code::TRANSPORT, "Header Mcp-Session-Id is missing."));
     }
     Ok(Admitted { verb, era, accepts })
@@ -125,7 +123,10 @@ fn check_content(head: &Head<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_version(version: &str) -> Result<(), Refusal> {
+/// Checks that the gateway speaks the version that `MCP-Protocol-Version` names. It is not [`admit`] that does, since this
+/// error answers a request: its id is in the body.
+pub fn check_version(protocol_version: Option<&str>) -> Result<(), Refusal> {
+    let Some(version) = protocol_version.filter(|version| Revision::parse(version).is_none()) else { return Ok(()) };
     if SUPPORTED_MODERN.contains(&version) {
         return Ok(());
     }
@@ -180,16 +181,22 @@ mod tests {
             (415, Head { content_type: Some("text/plain"), ..head() }),
             (415, Head { content_type: None, ..head() }),
             (415, Head { content_encoding: Some("gzip"), ..head() }),
-            (400, Head { protocol_version: Some("2099-01-01"), ..head() }),
             (400, Head { method: "GET", ..head() }),
             (400, Head { method: "DELETE", ..head() }),
         ] {
             assert_eq!(status(&head), expected, "{head:?}");
         }
-        let refusal = admit(&Head { protocol_version: Some("2099-01-01"), ..head() }, &Access::default()).unwrap_err();
-        assert_eq!(refusal.code, code::UNSUPPORTED_VERSION);
-        assert_eq!(refusal.data.as_deref(), Some(r#"{"supported":["2026-07-28"],"requested":"2099-01-01"}"#));
         let refusal = admit(&Head { method: "GET", ..modern }, &Access::default()).unwrap_err();
         assert_eq!(refusal.allow.as_deref(), Some("POST"));
+    }
+
+    #[test]
+    fn names_the_versions_that_it_speaks() {
+        for known in [None, Some("2025-03-26"), Some("2026-07-28")] {
+            assert_eq!(check_version(known), Ok(()));
+        }
+        let refusal = check_version(Some("2099-01-01")).unwrap_err();
+        assert_eq!((refusal.status, refusal.code), (400, code::UNSUPPORTED_VERSION));
+        assert_eq!(refusal.data.as_deref(), Some(r#"{"supported":["2026-07-28"],"requested":"2099-01-01"}"#));
     }
 }

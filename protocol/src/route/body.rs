@@ -1,6 +1,6 @@
 //! What the body decides, as it comes and when it is whole.
 
-use super::admit::Head;
+use super::admit::{Head, check_version};
 use crate::era::Era;
 use crate::error::{Refusal, code};
 use crate::http::decode_value;
@@ -110,6 +110,7 @@ pub fn verify(era: Era, head: &Head<'_>, envelope: &Envelope) -> Result<MessageK
 }
 
 fn verify_modern(kind: MessageKind, head: &Head<'_>, envelope: &Envelope) -> Result<(), Refusal> {
+    check_version(head.protocol_version)?;
     match kind {
         MessageKind::Response => {
             let message = "From 2026-07-28 on a client posts no responses: answer with inputResponses.";
@@ -198,7 +199,10 @@ mod tests {
         assert_eq!(code(&Head { mcp_name: Some("http_y"), ..head }, &good), (400, code::HEADER_MISMATCH));
         assert_eq!(code(&Head { mcp_name: None, ..head }, &good), (400, code::HEADER_MISMATCH));
         assert_eq!(code(&Head { mcp_method: Some("ping"), ..head }, &good), (400, code::HEADER_MISMATCH));
-        assert_eq!(code(&Head { protocol_version: Some("2027-01-01"), ..head }, &good), (400, code::HEADER_MISMATCH));
+        assert_eq!(
+            code(&Head { protocol_version: Some("2027-01-01"), ..head }, &good),
+            (400, code::UNSUPPORTED_VERSION)
+        );
         assert_eq!(code(&head, &call(r#""_meta":{}"#)), (400, code::INVALID_PARAMS));
         let version = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
         assert_eq!(code(&head, &call(version)), (400, code::INVALID_PARAMS));

@@ -9,5 +9,5 @@
 mod admit;
 mod body;
 
-pub use admit::{Admitted, Head, Verb, admit};
+pub use admit::{Admitted, Head, Verb, admit, check_version};
 pub use body::{Call, CallKind, Early, early, verify};
