@@ -2,7 +2,7 @@
 # $XDG_CACHE_HOME/mcp-gateway (~/.cache/mcp-gateway), so that a second run is short.
 
 .DEFAULT_GOAL := help
-.PHONY: help build wasm run test test-native test-wasm bench lint fmt envoy-local clean
+.PHONY: help build wasm run test test-native test-wasm conformance bench lint fmt envoy-local clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test-native: build ## Runs the native tests, end to end through a real Envoy inc
 
 test-wasm: ## Runs the tests of protocol/ as WebAssembly, in Node
 	@scripts/test-wasm.sh
+
+conformance: build ## Runs the official conformance suites, directly and through the gateway, and shows the tables
+	@scripts/conformance.sh
 
 bench: wasm ## Measures what the filter costs an Envoy: ratios, for a quiet machine
 	@scripts/bench.sh

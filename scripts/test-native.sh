@@ -6,7 +6,8 @@ cd "$ROOT"
 MCP_GATEWAY_ENVOY=$(scripts/setup-envoy.sh)
 export MCP_GATEWAY_ENVOY
 export MCP_GATEWAY_DIST=$ROOT/dist
-# The tests ask for them again; here their installation can be seen.
+# The tests ask for these again; here their installation can be seen.
 tests/peers/setup.sh >/dev/null
+tests/fixtures/setup.sh >/dev/null
 say "Native tests"
 cargo test --workspace --no-fail-fast

@@ -4,9 +4,11 @@
 //! * [`fake`]: MCP servers in the test's own process, that record every byte they get and do what the test says;
 //! * [`client`]: HTTP and MCP clients that send every byte as the test says;
 //! * [`process`]: other processes, sample servers among them;
-//! * [`peers`]: servers and clients of other SDKs.
+//! * [`peers`]: servers and clients of other SDKs;
+//! * [`conformance`]: the official conformance suites, and servers for them.
 
 pub mod client;
+pub mod conformance;
 pub mod fake;
 pub mod gateway;
 pub mod peers;

@@ -1,0 +1,93 @@
+//! Outcomes side by side.
+
+use super::{Outcome, Suite};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How a suite reaches a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Without a gateway, the server of its own era: what there is to be had.
+    Direct,
+    /// Through the gateway, the same server.
+    Through,
+    /// Through the gateway, the server of the other era.
+    Crossed,
+}
+
+impl Way {
+    /// All of them, in the order of the table's columns.
+    pub const ALL: [Self; 2] = [Self::Direct, Self::Through];
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Direct => "direct",
+            Self::Through => "through",
+            Self::Crossed => "crossed",
+        })
+    }
+}
+
+/// A scenario's outcome each way.
+pub type Row = BTreeMap<Way, Outcome>;
+
+/// The outcomes of one suite.
+#[derive(Debug)]
+pub struct Table {
+    /// The suite.
+    pub suite: Suite,
+    /// Its scenarios by name.
+    pub rows: BTreeMap<String, Row>,
+}
+
+impl Table {
+    /// One without rows.
+    pub fn new(suite: Suite) -> Self {
+        Self { suite, rows: BTreeMap::new() }
+    }
+
+    /// Takes in the outcomes of a run.
+    pub fn add(&mut self, way: Way, outcomes: BTreeMap<String, Outcome>) {
+        for (scenario, outcome) in outcomes {
+            self.rows.entry(scenario).or_default().insert(way, outcome);
+        }
+    }
+
+    /// How many scenarios went as well that way as directly.
+    pub fn good(&self, way: Way) -> usize {
+        self.rows.values().filter(|row| is_good(row, way)).count()
+    }
+}
+
+/// Whether a scenario went as well that way as directly, or directly without a fault.
+pub(super) fn is_good(row: &Row, way: Way) -> bool {
+    let (Some(outcome), Some(direct)) = (row.get(&way), row.get(&Way::Direct)) else { return false };
+    if way == Way::Direct { direct.is_clean() } else { outcome.is_as_good_as(direct) }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Suite { version, revision, era, .. } = self.suite;
+        write!(f, "{:48}", format!("{revision} ({era}), suite {version}"))?;
+        for way in Way::ALL {
+            write!(f, " {way:>10}")?;
+        }
+        writeln!(f)?;
+        for (scenario, row) in &self.rows {
+            write!(f, "  {scenario:46}")?;
+            for way in Way::ALL {
+                let cell = row.get(&way).map_or_else(|| "absent".to_owned(), ToString::to_string);
+                let cell = if is_good(row, way) { cell } else { format!("! {cell}") };
+                write!(f, " {cell:>10}")?;
+            }
+            writeln!(f)?;
+        }
+        write!(f, "  {:46}", format!("of {} scenarios", self.rows.len()))?;
+        for way in Way::ALL {
+            write!(f, " {:>10}", self.good(way))?;
+        }
+        writeln!(f)
+    }
+}
