@@ -1,8 +1,9 @@
 //! What legacy clients post.
 
+use super::capabilities::capabilities;
 use super::endpoint::Posted;
 use super::internal::missing_session;
-use super::{App, batch, lists, notices, reply};
+use super::{App, batch, extension, lists, notices, reply, tasks};
 use crate::bridge;
 use crate::catalog::Kind;
 use crate::resolve::{self, Owner};
@@ -49,18 +50,19 @@ pub(super) async fn message(
     posted: &Posted<'_>,
     kind: MessageKind,
 ) -> Result<Response, Refusal> {
-    match (kind, &posted.envelope.id) {
+    let envelope = &posted.envelope;
+    match (kind, &envelope.id) {
         (MessageKind::Request, Some(id)) => request(app, session, posted, id).await,
         (MessageKind::Response, _) => {
-            match (posted.filter.server, early(&posted.envelope, true)) {
-                (Some(server), _) => notices::restored_answer(session, server, &posted.body),
-                (None, Early::Answer { to, id }) => notices::answer(session, to, &id, &posted.body),
+            match (posted.filter.server, early(envelope, true)) {
+                (Some(server), _) => notices::restored_answer(session, server, envelope, &posted.body),
+                (None, Early::Answer { to, id }) => notices::answer(session, to, &id, envelope, &posted.body),
                 (None, _) => {}
             }
             Ok(reply::accepted())
         }
         _ => {
-            notices::notification(session, &posted.envelope, &posted.body);
+            notices::notification(app, session, envelope, &posted.body);
             Ok(reply::accepted())
         }
     }
@@ -102,8 +104,10 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
                 let request = bridge::Request { server, id: id.clone(), body, accepts, rules };
                 return bridge::legacy(session, request).await;
             }
-            let message = format!("The gateway does not know the method {method}.");
-            Err(Refusal::answer(Era::Legacy, code::METHOD_NOT_FOUND, message))
+            match tasks::legacy(app, session, posted, id).await {
+                Some(answer) => answer,
+                None => extension::legacy(app, session, posted, id, method).await,
+            }
         }
     }
 }
@@ -149,7 +153,7 @@ fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> 
     let result = format!(
         "{{\"protocolVersion\":\"{}\",\"capabilities\":{},\"serverInfo\":{}{}}}",
         revision.as_str(),
-        CAPABILITIES,
+        capabilities(app, Era::Legacy),
         gateway_info(),
         instructions(app, Era::Legacy, session.asks_back()),
     );
@@ -159,13 +163,6 @@ fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> 
     }
     Ok(response)
 }
-
-/// What every client is told. It is settled for a session's life while servers come and go, so all of it is declared always:
-/// a list may be empty.
-pub(super) const CAPABILITIES: &str = concat!(
-    r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"#,
-    r#""resources":{"listChanged":true,"subscribe":true},"logging":{},"completions":{}}"#
-);
 
 /// What the servers say of themselves, each under its name: a member to add to a result, or nothing.
 pub(super) fn instructions(app: &App, era: Era, asks_back: bool) -> String {

@@ -1,7 +1,7 @@
 //! `subscriptions/listen`: the stream on which modern clients hear of changes.
 
 use super::endpoint::Posted;
-use super::{App, keepalive, reply};
+use super::{App, keepalive, reply, tasks};
 use crate::catalog::Group;
 use crate::resolve;
 use crate::upstream::{Envelope, EventStream, Leg, Server, View, gateway_info};
@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-/// Resources that one subscription may name.
+/// Resources that one subscription may name, and tasks.
 const MAX_RESOURCES: usize = 1000;
 
 /// How long servers have to acknowledge; who has not by then grants nothing.
@@ -36,6 +36,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 const UPDATED: &str = "notifications/resources/updated";
+const TASK: &str = "notifications/tasks";
 
 /// `SubscriptionFilter`.
 #[derive(Debug, Default, Deserialize)]
@@ -45,6 +46,7 @@ struct Filter {
     prompts_list_changed: bool,
     resources_list_changed: bool,
     resource_subscriptions: Vec<String>,
+    task_ids: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,11 +67,17 @@ struct Message<'a> {
     params: BTreeMap<String, &'a RawValue>,
 }
 
+/// What is wanted of one server, in the form in which it knows it.
+#[derive(Default)]
+struct Own {
+    uris: BTreeSet<String>,
+    tasks: BTreeSet<String>,
+}
+
 /// What one server granted.
 struct Granted {
     server: Arc<Server>,
-    /// Its own form of the URIs.
-    own: BTreeSet<String>,
+    own: Own,
     events: EventStream,
 }
 
@@ -80,6 +88,12 @@ pub(super) async fn open(app: &Arc<App>, posted: &Posted<'_>, id: &Id) -> Result
         .map_err(|_| invalid("params.notifications has to be a subscription filter.".to_owned()))?;
     if filter.resource_subscriptions.len() > MAX_RESOURCES {
         return Err(invalid(format!("resourceSubscriptions may name {MAX_RESOURCES} resources at most.")));
+    }
+    if filter.task_ids.len() > MAX_RESOURCES {
+        return Err(invalid(format!("taskIds may name {MAX_RESOURCES} tasks at most.")));
+    }
+    if !filter.task_ids.is_empty() && !tasks::declared(&posted.body) {
+        return Err(tasks::not_declared());
     }
     if !posted.accepts.sse {
         let message = "subscriptions/listen is answered with a stream: Accept has to name text/event-stream.";
@@ -92,9 +106,12 @@ pub(super) async fn open(app: &Arc<App>, posted: &Posted<'_>, id: &Id) -> Result
     Ok(reply::stream(keepalive::with_comments(receiver)))
 }
 
-/// Subscribes at the servers that have the resources; those that do not grant anything are left out.
+/// Subscribes at the servers that have the resources and tasks; those that do not grant anything are left out.
 async fn subscribe(app: &App, filter: &Filter) -> Vec<Granted> {
-    let mut by_server: BTreeMap<String, (Arc<Server>, BTreeSet<String>)> = BTreeMap::new();
+    let mut by_server: BTreeMap<String, (Arc<Server>, Own)> = BTreeMap::new();
+    let mut of = |server: Arc<Server>, add: &dyn Fn(&mut Own)| {
+        add(&mut by_server.entry(server.name().to_owned()).or_insert_with(|| (server, Own::default())).1);
+    };
     for uri in &filter.resource_subscriptions {
         let Ok(owner) = resolve::owner(&app.registry, Era::Modern, CallKind::Resource, uri).await else { continue };
         let own = owner.own_name(uri);
@@ -105,7 +122,11 @@ async fn subscribe(app: &App, filter: &Filter) -> Vec<Granted> {
         if !subscribes {
             continue;
         }
-        by_server.entry(server.name().to_owned()).or_insert_with(|| (server, BTreeSet::new())).1.insert(own);
+        of(server, &|all| _ = all.uris.insert(own.clone()));
+    }
+    for id in &filter.task_ids {
+        let Some((server, own)) = tasks::lookup(app, id) else { continue };
+        of(server, &|all| _ = all.tasks.insert(own.clone()));
     }
     let asked = by_server.into_values().map(|(server, own)| async move {
         match timeout(PATIENCE, granted_by(&server, &own)).await {
@@ -119,10 +140,16 @@ async fn subscribe(app: &App, filter: &Filter) -> Vec<Granted> {
     futures::future::join_all(asked).await.into_iter().flatten().collect()
 }
 
-async fn granted_by(server: &Arc<Server>, own: &BTreeSet<String>) -> Option<Granted> {
-    let leg = Leg::Modern(Envelope::gateway());
-    let uris: Vec<_> = own.iter().map(|uri| quote(uri)).collect();
-    let filter = format!("{{\"resourceSubscriptions\":[{}]}}", uris.join(","));
+async fn granted_by(server: &Arc<Server>, own: &Own) -> Option<Granted> {
+    // A server tells of tasks only who declares to know them.
+    let envelope = if own.tasks.is_empty() { Envelope::gateway() } else { Envelope::with_tasks() };
+    let leg = Leg::Modern(envelope);
+    let wanted = [("resourceSubscriptions", &own.uris), ("taskIds", &own.tasks)];
+    let members = wanted.into_iter().filter(|(_, all)| !all.is_empty()).map(|(name, all)| {
+        let all: Vec<_> = all.iter().map(|one| quote(one)).collect();
+        format!("\"{name}\":[{}]", all.join(","))
+    });
+    let filter = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
     let mut events = match server.client().subscribe(&leg, &filter).await {
         Ok(events) => events,
         Err(error) => {
@@ -134,7 +161,13 @@ async fn granted_by(server: &Arc<Server>, own: &BTreeSet<String>) -> Option<Gran
         let Ok(message) = serde_json::from_str::<Message<'_>>(&event.data) else { continue };
         if message.method == ACKNOWLEDGED {
             let filter: Filter = serde_json::from_str(message.params.get("notifications")?.get()).ok()?;
-            let own = own.iter().filter(|uri| filter.resource_subscriptions.contains(uri)).cloned().collect();
+            let both = |wanted: &BTreeSet<String>, granted: &Vec<String>| -> BTreeSet<String> {
+                wanted.iter().filter(|one| granted.contains(one)).cloned().collect()
+            };
+            let own = Own {
+                uris: both(&own.uris, &filter.resource_subscriptions),
+                tasks: both(&own.tasks, &filter.task_ids),
+            };
             return Some(Granted { server: Arc::clone(server), own, events });
         }
     }
@@ -160,13 +193,22 @@ fn acknowledgement(app: &App, id: &Id, filter: &Filter, granted: &[Granted]) -> 
         .filter(|uri| {
             resolve::lookup(&view, Era::Modern, CallKind::Resource, uri).is_ok_and(|owner| {
                 let own = owner.own_name(uri);
-                granted.iter().any(|g| g.server.name() == owner.server.name() && g.own.contains(&own))
+                granted.iter().any(|g| g.server.name() == owner.server.name() && g.own.uris.contains(&own))
             })
         })
         .map(|uri| quote(uri))
         .collect();
     if !uris.is_empty() {
         members.push(format!("\"resourceSubscriptions\":[{}]", uris.join(",")));
+    }
+    let told = |id: &&String| {
+        tasks::lookup(app, id).is_some_and(|(server, own)| {
+            granted.iter().any(|g| g.server.name() == server.name() && g.own.tasks.contains(&own))
+        })
+    };
+    let tasks: Vec<_> = filter.task_ids.iter().filter(told).map(|id| quote(id)).collect();
+    if !tasks.is_empty() {
+        members.push(format!("\"taskIds\":[{}]", tasks.join(",")));
     }
     notification(id, ACKNOWLEDGED, &format!(",\"notifications\":{{{}}}", members.join(",")))
 }
@@ -239,7 +281,8 @@ fn updates(granted: Granted) -> impl Stream<Item = (Arc<Server>, String)> + Send
             sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
             if let Some(again) = granted_by(&granted.server, &granted.own).await {
                 granted.events = again.events;
-                missed.extend(granted.own.iter().map(|uri| {
+                // How a task stands, its client finds out with `tasks/get`, as it does without any notification.
+                missed.extend(granted.own.uris.iter().map(|uri| {
                     let uri = quote(uri);
                     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{UPDATED}\",\"params\":{{\"uri\":{uri}}}}}")
                 }));
@@ -248,11 +291,11 @@ fn updates(granted: Granted) -> impl Stream<Item = (Arc<Server>, String)> + Send
     })
 }
 
-/// A server's update of a resource, tagged as the client's; anything else that it says is dropped.
+/// A server's update of a resource or task, tagged as the client's; anything else that it says is dropped.
 fn updated(app: &App, server: &Server, id: &Id, data: &str) -> Option<String> {
     let edited = answer::edit(data.as_bytes(), &resolve::rules(&app.registry, server));
     let mut message: Message<'_> = serde_json::from_slice(&edited).ok()?;
-    if message.method != UPDATED {
+    if ![UPDATED, TASK].contains(&message.method.as_str()) {
         return None;
     }
     let mut meta: BTreeMap<String, &RawValue> =
@@ -262,5 +305,5 @@ fn updated(app: &App, server: &Server, id: &Id, data: &str) -> Option<String> {
     let meta = serde_json::value::to_raw_value(&meta).ok()?;
     message.params.insert("_meta".to_owned(), &meta);
     let params = serde_json::to_string(&message.params).ok()?;
-    Some(format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{UPDATED}\",\"params\":{params}}}"))
+    Some(format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{}\",\"params\":{params}}}", message.method))
 }

@@ -5,7 +5,9 @@
 //! * [`operator`]: health, status, metrics.
 
 mod batch;
+mod capabilities;
 mod endpoint;
+mod extension;
 mod get;
 mod internal;
 pub(crate) mod keepalive;
@@ -17,6 +19,8 @@ mod modern;
 mod notices;
 mod operator;
 pub(crate) mod reply;
+mod splice;
+mod tasks;
 
 pub(crate) use metrics::Metrics;
 

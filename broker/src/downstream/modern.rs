@@ -1,8 +1,9 @@
 //! What modern clients post.
 
+use super::capabilities::capabilities;
 use super::endpoint::Posted;
-use super::legacy::{CAPABILITIES, NO_COMPLETION, completed, instructions, without};
-use super::{App, listen, lists, reply};
+use super::legacy::{NO_COMPLETION, completed, instructions, without};
+use super::{App, extension, listen, lists, reply, tasks};
 use crate::bridge;
 use crate::catalog::Kind;
 use crate::resolve::{self, Owner};
@@ -29,6 +30,7 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
     match method {
         "server/discover" => Ok(reply::result(posted.accepts, id, &discover(app))),
         "subscriptions/listen" => listen::open(app, posted, id).await,
+        "tasks/get" | "tasks/update" | "tasks/cancel" => tasks::modern(app, posted, id, method).await,
         "completion/complete" => {
             let (owner, target) = completed(app, Era::Modern, envelope).await?;
             let completes = owner.server.serving(Era::Modern, false).is_some_and(|s| s.capabilities.completions);
@@ -46,8 +48,7 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
                 let owner = posted.owner(&app.registry, Era::Modern, &call).await?;
                 return forward(app, posted, id, method, owner, &call.target, true).await;
             }
-            let message = format!("The gateway does not know the method {method}.");
-            Err(Refusal::answer(Era::Modern, code::METHOD_NOT_FOUND, message))
+            extension::modern(app, posted, id, method).await
         }
     }
 }
@@ -73,8 +74,9 @@ async fn forward(
 fn discover(app: &App) -> String {
     let versions: Vec<_> = SUPPORTED_MODERN.iter().map(|version| quote(version)).collect();
     lists::complete(&format!(
-        "\"supportedVersions\":[{}],\"capabilities\":{CAPABILITIES}{},\"ttlMs\":0,\"cacheScope\":\"private\"",
+        "\"supportedVersions\":[{}],\"capabilities\":{}{},\"ttlMs\":0,\"cacheScope\":\"private\"",
         versions.join(","),
+        capabilities(app, Era::Modern),
         instructions(app, Era::Modern, false),
     ))
 }

@@ -1,43 +1,65 @@
 //! What clients tell servers: answers and notifications.
 
+use super::splice::Splice;
+use super::{App, extension};
 use crate::session::{Session, Upstream};
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use protocol::naming::{Tagged, untag};
+use protocol::naming::Tagged;
 use protocol::request::Envelope;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Takes an answer of the client to the server that asked, with the id that the server gave. An answer to nobody is dropped.
-pub(super) fn answer(session: &Arc<Session>, to: Tagged, id: &Range<u64>, body: &Bytes) {
-    if let Some(body) = replace(body, id, to.raw.as_bytes()) {
+pub(super) fn answer(session: &Arc<Session>, to: Tagged, id: &Range<u64>, envelope: &Envelope, body: &Bytes) {
+    let mut splice = Splice::default();
+    splice.replace(id, to.raw.as_bytes());
+    splice.untag_text(envelope.related_task.as_ref());
+    if let Some(body) = splice.apply(body) {
         tokio::spawn(send_to(Arc::clone(session), to.server, body));
     }
 }
 
 /// Takes an answer of the client, which carries the id that the server gave already, to that server.
-pub(super) fn restored_answer(session: &Arc<Session>, server: &str, body: &Bytes) {
-    tokio::spawn(send_to(Arc::clone(session), server.to_owned(), body.clone()));
+pub(super) fn restored_answer(session: &Arc<Session>, server: &str, envelope: &Envelope, body: &Bytes) {
+    let mut splice = Splice::default();
+    splice.untag_text(envelope.related_task.as_ref());
+    if let Some(body) = splice.apply(body) {
+        tokio::spawn(send_to(Arc::clone(session), server.to_owned(), body));
+    }
 }
 
 /// Takes a notification where it belongs. The client does not wait for it.
-pub(super) fn notification(session: &Arc<Session>, envelope: &Envelope, body: &Bytes) {
-    match envelope.method.as_deref().unwrap_or_default() {
+pub(super) fn notification(app: &App, session: &Arc<Session>, envelope: &Envelope, body: &Bytes) {
+    let mut splice = Splice::default();
+    // A task's notifications belong to its server.
+    let of_task = splice.untag_text(envelope.related_task.as_ref());
+    let method = envelope.method.as_deref().unwrap_or_default();
+    let to = match method {
+        "notifications/progress" => {
+            let made = envelope.progress_token.as_ref().and_then(|token| splice.untag(token));
+            let Some(server) = made else { return };
+            Some(server)
+        }
+        "notifications/cancelled" => of_task,
+        "notifications/roots/list_changed" => None,
+        "notifications/initialized" => return,
+        _ => {
+            let owner = of_task.or_else(|| Some(extension::notified(app, session, method)?.name().to_owned()));
+            let Some(server) = owner else { return };
+            Some(server)
+        }
+    };
+    let (Some(body), session) = (splice.apply(body), Arc::clone(session)) else { return };
+    match to {
+        Some(server) => _ = tokio::spawn(send_to(session, server, body)),
         // Ids are the client's own and unique in its session: only the server that runs the request knows it.
-        "notifications/cancelled" | "notifications/roots/list_changed" => {
-            let (session, body) = (Arc::clone(session), body.clone());
+        None => {
             tokio::spawn(async move {
                 let upstreams = session.upstreams().await;
                 futures::future::join_all(upstreams.iter().map(|u| send(u, body.clone()))).await;
             });
         }
-        "notifications/progress" => {
-            let Some(token) = &envelope.progress_token else { return };
-            let Some(to) = untag(&token.bytes) else { return };
-            let Some(body) = replace(body, &token.span, to.raw.as_bytes()) else { return };
-            tokio::spawn(send_to(Arc::clone(session), to.server, body));
-        }
-        _ => {}
     }
 }
 
@@ -56,10 +78,4 @@ async fn send(upstream: &Upstream, body: Bytes) {
         }
         Err(error) => tracing::warn!(server = upstream.server.name(), %error, "a server could not be told"),
     }
-}
-
-/// `body` with other bytes in the place of a value.
-fn replace(body: &[u8], span: &Range<u64>, with: &[u8]) -> Option<Bytes> {
-    let (start, end) = (usize::try_from(span.start).ok()?, usize::try_from(span.end).ok()?);
-    Some([body.get(..start)?, with, body.get(end..)?].concat().into())
 }

@@ -3,7 +3,11 @@
 use crate::catalog::{Group, Kind};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// What a server declares under names that are not of MCP's own making, with the settings as sent.
+pub type Declarations = BTreeMap<String, Arc<RawValue>>;
 
 /// `capabilities` of `initialize` or `server/discover`, read leniently: what is not an object counts as not declared.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +22,12 @@ pub struct Capabilities {
     pub logging: bool,
     /// It answers `completion/complete`.
     pub completions: bool,
+    /// It takes tasks in the form of 2025-11-25.
+    pub tasks: Option<Tasks>,
+    /// `extensions`.
+    pub extensions: Declarations,
+    /// `experimental`.
+    pub experimental: Declarations,
     /// The whole, as sent; `None` if it was left out.
     pub raw: Option<Arc<RawValue>>,
 }
@@ -29,6 +39,17 @@ pub struct Listing {
     pub list_changed: bool,
     /// It says when an item changes (resources only).
     pub subscribe: bool,
+}
+
+/// `tasks` of 2025-11-25.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tasks {
+    /// It answers `tasks/list`.
+    pub list: bool,
+    /// It answers `tasks/cancel`.
+    pub cancel: bool,
+    /// A tool can be called as a task.
+    pub tool_calls: bool,
 }
 
 impl Capabilities {
@@ -47,6 +68,13 @@ impl Capabilities {
             resources: listing("resources"),
             logging: present("logging"),
             completions: present("completions"),
+            tasks: value.get("tasks").filter(|v| v.is_object()).map(|tasks| Tasks {
+                list: tasks["list"].is_object(),
+                cancel: tasks["cancel"].is_object(),
+                tool_calls: tasks["requests"]["tools"]["call"].is_object(),
+            }),
+            extensions: declarations(raw, "extensions"),
+            experimental: declarations(raw, "experimental"),
             raw: Some(raw.to_owned().into()),
         }
     }
@@ -64,4 +92,11 @@ impl Capabilities {
     pub fn any_list_changed(&self) -> bool {
         [self.tools, self.prompts, self.resources].into_iter().flatten().any(|l| l.list_changed)
     }
+}
+
+fn declarations(capabilities: &RawValue, member: &str) -> Declarations {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(capabilities.get()).unwrap_or_default();
+    let declared = members.get(member).and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let declared: BTreeMap<String, Box<RawValue>> = declared.unwrap_or_default();
+    declared.into_iter().map(|(name, settings)| (name, settings.into())).collect()
 }

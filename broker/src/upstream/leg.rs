@@ -1,6 +1,7 @@
 //! How a server is addressed: within a legacy session, or statelessly.
 
 use super::capabilities::Capabilities;
+use super::extensions::TASKS;
 use protocol::era::{Era, MODERN};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -46,10 +47,19 @@ pub struct Envelope {
 impl Envelope {
     /// The broker's own: the gateway as the client, without capabilities.
     pub fn gateway() -> Self {
+        Self::declaring(&serde_json::json!({}))
+    }
+
+    /// The same for what only those are told who declare to know tasks.
+    pub fn with_tasks() -> Self {
+        Self::declaring(&serde_json::json!({"extensions": {TASKS: {}}}))
+    }
+
+    fn declaring(capabilities: &serde_json::Value) -> Self {
         let meta = serde_json::json!({
             "io.modelcontextprotocol/protocolVersion": MODERN,
             "io.modelcontextprotocol/clientInfo": gateway_info(),
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": capabilities,
         });
         Self { version: MODERN.into(), meta: meta.to_string().into() }
     }

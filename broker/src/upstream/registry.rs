@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::error::ClientError;
+use super::extensions::Extensions;
 use super::projected::Projected;
 use super::server::{Server, Snapshot};
 use super::supervisor::Supervisor;
@@ -10,6 +11,7 @@ use crate::status::{ServerStatus, State, Status};
 use protocol::answer::Rules;
 use protocol::config::{self, Editing, Gateway};
 use protocol::era::Era;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
@@ -41,12 +43,22 @@ pub struct View {
     pub servers: Vec<Arc<Server>>,
     /// How servers' messages are changed.
     pub editing: Editing,
+    legacy: Extensions,
+    modern: Extensions,
 }
 
 impl View {
     /// The server of this name.
     pub fn get(&self, name: &str) -> Option<Arc<Server>> {
         self.servers.iter().find(|s| s.name() == name).cloned()
+    }
+
+    /// What the servers declare to clients of an era beside their lists.
+    pub fn extensions(&self, era: Era) -> &Extensions {
+        match era {
+            Era::Legacy => &self.legacy,
+            Era::Modern => &self.modern,
+        }
     }
 }
 
@@ -257,9 +269,20 @@ impl Keeper {
         let catalog = Catalog::merge(sources, &previous.catalog);
         let same = facts == self.facts && catalog.routes_as(&previous.catalog);
         self.facts = facts;
-        let status = Status { servers: self.entries.iter().map(|entry| status_of(entry, &catalog)).collect() };
+        let told: Vec<_> = servers.iter().zip(&snapshots).collect();
+        let extensions = [Era::Legacy, Era::Modern].map(|era| Extensions::merge(era, &told));
+        let status =
+            Status { servers: self.entries.iter().map(|entry| status_of(entry, &catalog, &extensions)).collect() };
         let epoch = if same { epoch } else { epoch.wrapping_add(1) };
-        self.view.send_replace(Arc::new(View { epoch, catalog, servers, editing: self.editing.clone() }));
+        let [legacy, modern] = extensions;
+        self.view.send_replace(Arc::new(View {
+            epoch,
+            catalog,
+            servers,
+            editing: self.editing.clone(),
+            legacy,
+            modern,
+        }));
         self.status.send_if_modified(|old| {
             let differs = *old != status;
             *old = status;
@@ -289,7 +312,7 @@ fn facts(server: &Server, snapshot: &Snapshot) -> Facts {
     }
 }
 
-fn status_of(entry: &Entry, catalog: &Catalog) -> ServerStatus {
+fn status_of(entry: &Entry, catalog: &Catalog, extensions: &[Extensions; 2]) -> ServerStatus {
     let config = entry.config();
     let (state, eras, error) = match entry {
         Entry::Running { server, .. } => {
@@ -302,6 +325,9 @@ fn status_of(entry: &Entry, catalog: &Catalog) -> ServerStatus {
         }
         Entry::Unusable { error, .. } => (State::Down, Vec::new(), Some(error.to_string())),
     };
+    let mut conflicts = catalog.conflicts(&config.name);
+    let declared = extensions.iter().filter_map(|all| all.conflicts.get(&config.name)).flatten();
+    conflicts.extend(declared.cloned().collect::<BTreeSet<_>>());
     let count = |kind| catalog.count(&config.name, kind);
     ServerStatus {
         name: config.name.clone(),
@@ -313,6 +339,6 @@ fn status_of(entry: &Entry, catalog: &Catalog) -> ServerStatus {
         resources: count(Kind::Resources),
         templates: count(Kind::Templates),
         error,
-        conflicts: catalog.conflicts(&config.name),
+        conflicts,
     }
 }

@@ -97,6 +97,10 @@ impl Stream {
             return self.pass_on(size);
         };
         let Some(server) = shared.settings.server(&to.server) else { return self.pass_on(size) };
+        // A second edit, which only the broker makes.
+        if self.reader.envelope().related_task.is_some() {
+            return self.pass_on(size);
+        }
         let timeout = Duration::from_millis(server.timeout_ms);
         self.answering = true;
         let edit = Edit { server: server.name.clone(), cut: Cut { span: id }, replacement: to.raw.clone(), name: None };

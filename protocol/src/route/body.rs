@@ -134,11 +134,16 @@ fn verify_modern(kind: MessageKind, head: &Head<'_>, envelope: &Envelope) -> Res
     if head.mcp_method != envelope.method.as_deref() {
         return Err(mismatch("Header Mcp-Method is missing, or differs from the body's method."));
     }
-    let Early::Call(call) = early(envelope, true) else { return Ok(()) };
+    let (target, member) = match early(envelope, true) {
+        Early::Call(call) => (call.target.text, call.kind.member()),
+        _ => match (&envelope.task_id, envelope.method.as_deref()) {
+            (Some(task), Some("tasks/get" | "tasks/update" | "tasks/cancel")) => (task.text.clone(), "params.taskId"),
+            _ => return Ok(()),
+        },
+    };
     let name = head.mcp_name.and_then(decode_value);
-    if name.as_deref() != Some(&call.target.text) {
-        let message = format!("Header Mcp-Name is missing, or differs from the body's {}.", call.kind.member());
-        return Err(mismatch(message));
+    if name.as_deref() != Some(&target) {
+        return Err(mismatch(format!("Header Mcp-Name is missing, or differs from the body's {member}.")));
     }
     Ok(())
 }
