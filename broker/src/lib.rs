@@ -6,10 +6,12 @@
 //! * [`status`]: how each server is;
 //! * `downstream`: the ports that clients, filter and operators use;
 //! * `resolve`: which server has a name;
-//! * `bridge`: calls that the broker carries itself.
+//! * `bridge`: calls that the broker carries itself;
+//! * `crossing`: those between the eras.
 
 mod bridge;
 pub mod catalog;
+mod crossing;
 mod downstream;
 mod resolve;
 mod run;

@@ -110,14 +110,10 @@ fn list_of(kind: CallKind) -> Kind {
     }
 }
 
-/// The error for a server that a client of this era cannot use.
-pub(crate) fn other_era(era: Era, server: &Server) -> Refusal {
-    let name = server.name();
-    let why = match era {
-        Era::Legacy => format!("Server {name} speaks only MCP 2026-07-28, and this client older revisions only."),
-        Era::Modern => format!("Server {name} does not speak MCP 2026-07-28: connect with initialize."),
-    };
-    Refusal::upstream(era, why)
+/// The error for a server that speaks only the legacy era, for modern clients.
+pub(crate) fn legacy_only(server: &Server) -> Refusal {
+    let message = format!("Server {} does not speak MCP 2026-07-28: connect with initialize.", server.name());
+    Refusal::upstream(Era::Modern, message)
 }
 
 /// The error for a name that nobody has (*Tools*, *Prompts*, *Resources*: Error Handling).

@@ -1,5 +1,6 @@
 //! A server's answer, in the form that the client can read.
 
+use super::level::Leveller;
 use super::stream;
 use crate::downstream::reply;
 use crate::session::{InFlight, Upstream, failed};
@@ -35,6 +36,8 @@ pub(crate) struct Delivery {
     pub(crate) accepts: Accepts,
     /// How the server's messages become the client's.
     pub(crate) rules: Rules,
+    /// For a client of an older revision.
+    pub(crate) level: Leveller,
 }
 
 /// A response, as far as it is looked at.
@@ -109,7 +112,7 @@ impl Delivery {
     /// The response, whole.
     pub(crate) fn whole(&self, message: &[u8]) -> Response {
         let status = look(message).and_then(|seen| seen.error).map_or(200, |error| error::status(self.era, error.code));
-        reply::message(status, self.accepts, self.edit(message))
+        reply::message(status, self.accepts, self.level.message(self.edit(message)))
     }
 
     /// A stream for a client that reads only JSON: its response alone. The server's requests are refused at once, since it may

@@ -4,11 +4,13 @@
 //! [`protocol::answer`]. What the client cannot read is changed into what it can: [`Delivery`].
 
 mod deliver;
+mod level;
 mod stream;
 
 pub(crate) use deliver::{Delivery, collect};
+use level::Leveller;
 
-use crate::resolve::other_era;
+use crate::resolve::legacy_only;
 use crate::session::{Session, Upstream, failed};
 use crate::upstream::{Envelope, Leg, Reply, Server, UpstreamError, Way};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -52,6 +54,7 @@ pub(crate) async fn legacy(session: &Arc<Session>, request: Request) -> Result<R
     let Attempt::Answered(answer) = attempt else {
         return Err(failed(Era::Legacy, request.server.name(), &UpstreamError::SessionLost));
     };
+    let level = Leveller::new(session.revision, &upstream.session.protocol_version);
     let delivery = Delivery {
         era: Era::Legacy,
         server: request.server,
@@ -61,6 +64,7 @@ pub(crate) async fn legacy(session: &Arc<Session>, request: Request) -> Result<R
         id: request.id,
         accepts: request.accepts,
         rules: request.rules,
+        level,
     };
     match answer {
         Answer::Whole(message) => Ok(delivery.whole(&message)),
@@ -110,7 +114,7 @@ pub(crate) async fn modern(
     ending: CancellationToken,
 ) -> Result<Response, Refusal> {
     if request.server.way(Era::Modern, false) != Some(Way::Direct) {
-        return Err(other_era(Era::Modern, &request.server));
+        return Err(legacy_only(&request.server));
     }
     let leg = Leg::Modern(Envelope::gateway());
     let extra = modern_headers(method, name, headers);
@@ -129,6 +133,7 @@ pub(crate) async fn modern(
         id: request.id,
         accepts: request.accepts,
         rules: request.rules,
+        level: Leveller::idle(),
     };
     delivery.reply(reply).await
 }

@@ -3,7 +3,7 @@
 use super::deliver::Delivery;
 use crate::downstream::keepalive;
 use crate::downstream::reply;
-use crate::upstream::{Body, UpstreamError};
+use crate::upstream::{ANSWER_LIMIT, Body, UpstreamError};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -28,7 +28,7 @@ pub(super) fn forward(delivery: Delivery, body: Body) -> Response {
     reply::stream(keepalive::with_comments(receiver))
 }
 
-async fn pump(delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes>) {
+async fn pump(mut delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes>) {
     let mut editor = Editor::new(Media::Sse, delivery.rules.clone()).expect(delivery.id.clone());
     let gone = gone(&client, delivery.era);
     tokio::pin!(gone);
@@ -43,18 +43,22 @@ async fn pump(delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes>) {
         };
         let chunk = match chunk {
             Some(Ok(chunk)) => chunk,
+            // Whoever cancelled it waits for nothing.
+            Some(Err(UpstreamError::Cancelled)) => return,
             Some(Err(error)) => break delivery.failed(&error),
             None => break delivery.failed(&UpstreamError::Closed),
         };
         let mut out = Vec::with_capacity(chunk.len() + 64);
         editor.push(&chunk, &mut out);
         delivery.note(&editor);
+        let Ok(out) = delivery.level.push(out) else { break delivery.failed(&UpstreamError::TooLarge(ANSWER_LIMIT)) };
         if !out.is_empty() && client.send(out.into()).await.is_err() && delivery.era == Era::Modern {
             return;
         }
     };
     let mut last = Vec::new();
     editor.finish(&mut last);
+    let mut last = delivery.level.push(last).unwrap_or_default();
     if !editor.answered() {
         tracing::warn!(server = delivery.server.name(), reason = %refusal.message, "a stream ended before its answer");
         // Whatever event was cut off is ended first.

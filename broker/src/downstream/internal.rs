@@ -76,7 +76,7 @@ async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal>
     let id = question.session.as_deref().ok_or_else(missing_session)?;
     let session = app.sessions.find(id, &app.limits())?;
     let server = resolve::target(&app.registry, Era::Legacy, &question.target).await?;
-    if server.way(Era::Legacy, session.asks_back()) != Some(Way::Direct) {
+    if session.way(&server) != Some(Way::Direct) {
         return Ok(Outcome::Bridge);
     }
     let upstream = session.upstream(&server).await?;

@@ -3,13 +3,15 @@
 use super::App;
 use crate::catalog::{Item, Kind, List};
 use crate::session::Session;
-use crate::upstream::gateway_info;
+use crate::upstream::{Way, gateway_info};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use futures::future::join_all;
-use protocol::era::Era;
+use protocol::era::to_legacy::revision::{is_older, tool};
+use protocol::era::{Era, Revision};
 use protocol::error::{Refusal, code};
 use protocol::json::quote;
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,15 +28,28 @@ pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, cursor: Opt
             None => None,
         };
         let list = match (own, &params) {
+            // Its legacy leg serves others.
+            (None, _) if session.way(server) != server.way(Era::Legacy, false) => {
+                server.snapshot().offer(Era::Legacy, Way::Crossed).map(|offer| Arc::clone(offer.list(kind)))
+            }
             (None, Some(params)) => server.list_in(params, kind).await,
             (own, _) => own,
         };
         Some((server.name().to_owned(), list?))
     });
     let differing: HashMap<String, Arc<List>> = join_all(lists).await.into_iter().flatten().collect();
-    let items = view.catalog.list_for(Era::Legacy, kind, &differing);
+    let mut items = view.catalog.list_for(Era::Legacy, kind, &differing);
+    if kind == Kind::Tools && is_older(session.revision) {
+        items = items.iter().map(|item| readable(item, session.revision)).collect();
+    }
     let page = page(app, Era::Legacy, kind, &items, cursor)?;
     Ok(format!("{{{page}}}"))
+}
+
+/// A tool as a client of an older revision can read it.
+fn readable(item: &Item, revision: Revision) -> Item {
+    let json = tool(item.json.get(), revision).and_then(|json| RawValue::from_string(json).ok());
+    Item { json: json.map_or_else(|| Arc::clone(&item.json), Into::into), ..item.clone() }
 }
 
 /// The list that a modern client gets.

@@ -3,10 +3,11 @@
 use super::id::{ClientSaid, Handle};
 use super::streams::Streams;
 use super::upstream::{self, Slot, Upstream};
-use crate::upstream::{Registry, Server};
+use crate::crossing::legacy_client::Crossing;
+use crate::upstream::{Registry, Server, Way};
 use bytes::Bytes;
 use protocol::config::OnSessionLoss;
-use protocol::era::Revision;
+use protocol::era::{Era, Revision};
 use protocol::error::Refusal;
 use protocol::json::quote;
 use protocol::jsonrpc::Id;
@@ -102,6 +103,17 @@ impl Session {
         super::projection::asks_back(&self.client)
     }
 
+    /// How the client reaches a server.
+    pub fn way(&self, server: &Server) -> Option<Way> {
+        server.way(Era::Legacy, self.asks_back())
+    }
+
+    /// A session with a server that is used in the modern era.
+    pub(super) fn crossing(&self, server: &Arc<Server>) -> Crossing {
+        let several_servers = self.registry.view().servers.len() > 1;
+        Crossing::open(Arc::clone(server), self.revision, &self.client, several_servers, &self.registry.limits())
+    }
+
     /// The `params` of `initialize` towards a server.
     pub(super) fn initialize_params(&self) -> Box<RawValue> {
         let several_servers = self.registry.view().servers.len() > 1;
@@ -122,12 +134,17 @@ impl Session {
 
     /// The session with a server. The first caller opens it; those who come meanwhile wait for the same.
     pub async fn upstream(self: &Arc<Self>, server: &Arc<Server>) -> Result<Arc<Upstream>, Refusal> {
+        let way = self.way(server);
         let (opening, number) = {
             let mut state = self.lock();
             if self.ended.is_cancelled() {
                 return Err(Refusal::unknown_session());
             }
-            if state.upstreams.get(server.name()).is_none_or(|slot| !Arc::ptr_eq(&slot.server, server)) {
+            if state
+                .upstreams
+                .get(server.name())
+                .is_none_or(|slot| !Arc::ptr_eq(&slot.server, server) || slot.way != way)
+            {
                 state.opened += 1;
                 let slot = upstream::open(self, server, state.opened);
                 if let Some(outdated) = state.upstreams.insert(server.name().to_owned(), slot) {

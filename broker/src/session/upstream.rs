@@ -2,7 +2,6 @@
 
 use super::state::Session;
 use crate::catalog::{Kind, List};
-use crate::resolve::other_era;
 use crate::upstream::{Leg, LegacySession, Server, UpstreamError, Way, fetch_list};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
@@ -17,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Slot {
     /// The server as it was when the session was opened: a changed one needs another.
     pub(super) server: Arc<Server>,
+    /// How the server was reached then: another way needs another session.
+    pub(super) way: Option<Way>,
     /// Tells it from those before it.
     pub(super) number: u64,
     /// What everybody who needs it waits for.
@@ -50,21 +51,30 @@ struct Lists {
 /// Begins to open a session with `server`. It goes on if those who wait for it go away.
 pub(super) fn open(session: &Arc<Session>, server: &Arc<Server>, number: u64) -> Slot {
     let name = server.name().to_owned();
-    let task = tokio::spawn(opening(Arc::clone(session), Arc::clone(server), number));
+    let way = session.way(server);
+    let task = tokio::spawn(opening(Arc::clone(session), Arc::clone(server), way, number));
     let opening = async move {
         task.await.unwrap_or_else(|_| {
             Err(Refusal::upstream(Era::Legacy, format!("Opening a session with server {name} failed.")))
         })
     };
-    Slot { server: Arc::clone(server), number, opening: opening.boxed().shared() }
+    Slot { server: Arc::clone(server), way, number, opening: opening.boxed().shared() }
 }
 
-async fn opening(session: Arc<Session>, server: Arc<Server>, number: u64) -> Result<Arc<Upstream>, Refusal> {
-    if server.way(Era::Legacy, session.asks_back()) == Some(Way::Crossed) {
-        return Err(other_era(Era::Legacy, &server));
-    }
-    let params = session.initialize_params();
-    let settled = server.client().open_session(&params).await.map_err(|e| failed(Era::Legacy, server.name(), &e))?;
+async fn opening(
+    session: Arc<Session>,
+    server: Arc<Server>,
+    way: Option<Way>,
+    number: u64,
+) -> Result<Arc<Upstream>, Refusal> {
+    let crossed = server.serving(Era::Legacy, session.asks_back()).filter(|_| way == Some(Way::Crossed));
+    let settled = match crossed {
+        Some(spoken) => LegacySession::crossed(session.crossing(&server), &spoken),
+        None => {
+            let params = session.initialize_params();
+            server.client().open_session(&params).await.map_err(|e| failed(Era::Legacy, server.name(), &e))?
+        }
+    };
     let upstream = Arc::new(Upstream {
         leg: Leg::Legacy(settled.clone()),
         session: settled,

@@ -99,6 +99,9 @@ impl Client {
 
     /// Ends a session. Best effort: a server may not allow it (405), and has two seconds.
     pub async fn end_session(&self, session: &LegacySession) {
+        if let Some(crossing) = &session.crossing {
+            crossing.end();
+        }
         if session.id.is_none() {
             return;
         }
@@ -114,6 +117,9 @@ impl Client {
     /// # Errors
     /// Only if no answer begins: its status is the caller's to judge ([`LegacySession::lost`]).
     pub async fn post(&self, leg: &Leg, body: Bytes, extra: &HeaderMap) -> Result<Reply, UpstreamError> {
+        if let Some(crossing) = leg.crossing() {
+            return Ok(crossing.post(&body));
+        }
         self.send(Method::POST, Some(leg), Some(body), extra).await
     }
 
@@ -126,6 +132,9 @@ impl Client {
     /// [`UpstreamError::Rpc`] for a JSON-RPC error, [`UpstreamError::SessionLost`] if the server forgot the session,
     /// [`UpstreamError::Timeout`] if the server sends nothing for its `timeoutMs`.
     pub async fn request(&self, leg: &Leg, method: &str, params: Option<&str>) -> Result<Box<RawValue>, UpstreamError> {
+        if let Some(crossing) = leg.crossing() {
+            return crossing.request(method, params).await;
+        }
         let id = random_id();
         let body = message::request(Some(leg), &id, method, params);
         let reply = self.post(leg, body.into(), &method_header(leg, method)).await?;
@@ -174,6 +183,9 @@ impl Client {
     /// # Errors
     /// [`UpstreamError::SessionLost`], and what any request gives.
     pub async fn listen(&self, leg: &Leg) -> Result<Option<EventStream>, UpstreamError> {
+        if let Some(crossing) = leg.crossing() {
+            return Ok(Some(crossing.listen()));
+        }
         let reply = self.send(Method::GET, Some(leg), None, &HeaderMap::new()).await?;
         match (leg, reply.status, reply.media) {
             (_, 200..300, Some(Media::Sse)) => Ok(Some(reply.body.events(ANSWER_LIMIT))),

@@ -61,6 +61,9 @@ pub enum UpstreamError {
         /// `error.data`, as JSON text.
         data: Option<String>,
     },
+    /// The request was cancelled: nobody waits for its answer.
+    #[error("was told to stop")]
+    Cancelled,
     /// It no longer knows the session.
     #[error("does not know the session any more")]
     SessionLost,

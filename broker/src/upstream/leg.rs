@@ -2,7 +2,9 @@
 
 use super::capabilities::Capabilities;
 use super::extensions::TASKS;
-use protocol::era::{Era, MODERN};
+use super::server::Spoken;
+use crate::crossing::legacy_client::Crossing;
+use protocol::era::{Era, MODERN, Revision};
 use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +25,14 @@ impl Leg {
         match self {
             Self::Legacy(_) => Era::Legacy,
             Self::Modern(_) => Era::Modern,
+        }
+    }
+
+    /// What translates for the server, if it is used in the other era.
+    pub(super) fn crossing(&self) -> Option<&Crossing> {
+        match self {
+            Self::Legacy(session) => session.crossing.as_ref(),
+            Self::Modern(_) => None,
         }
     }
 
@@ -85,6 +95,8 @@ pub struct LegacySession {
     pub instructions: Option<String>,
     /// Whether a message was taken in it: only then can a 400 mean that it was forgotten.
     worked: Arc<AtomicBool>,
+    /// The server is used in the modern era: this translates.
+    pub(super) crossing: Option<Crossing>,
 }
 
 impl LegacySession {
@@ -96,6 +108,18 @@ impl LegacySession {
             server_info: None,
             instructions: None,
             worked: Arc::default(),
+            crossing: None,
+        }
+    }
+
+    /// A session with a server that is used in the modern era, as `spoken` says. Without an id: there is nothing to forget.
+    pub(crate) fn crossed(crossing: Crossing, spoken: &Spoken) -> Self {
+        Self {
+            capabilities: spoken.capabilities.clone(),
+            server_info: spoken.server_info.clone(),
+            instructions: spoken.instructions.clone(),
+            crossing: Some(crossing),
+            ..Self::new(None, Revision::LATEST.as_str().to_owned())
         }
     }
 

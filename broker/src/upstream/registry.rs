@@ -9,7 +9,7 @@ use super::supervisor::Supervisor;
 use crate::catalog::{Catalog, Kind, Source};
 use crate::status::{ServerStatus, State, Status};
 use protocol::answer::Rules;
-use protocol::config::{self, Editing, Gateway};
+use protocol::config::{self, Editing, Gateway, Limits};
 use protocol::era::Era;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ const SHUTDOWN: Duration = Duration::from_secs(2);
 pub struct Registry {
     view: watch::Receiver<Arc<View>>,
     status: watch::Receiver<Status>,
+    gateway: watch::Receiver<Arc<Gateway>>,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -70,7 +71,7 @@ impl Registry {
         let (view, views) = watch::channel(Arc::default());
         let (status, statuses) = watch::channel(Status::default());
         let mut keeper = Keeper {
-            gateway,
+            gateway: gateway.clone(),
             entries: Vec::new(),
             editing: Editing::default(),
             next_incarnation: 0,
@@ -84,12 +85,17 @@ impl Registry {
         keeper.configure();
         keeper.publish(first_epoch());
         tasks.spawn(keeper.run());
-        Registry { view: views, status: statuses, cancel, tasks }
+        Registry { view: views, status: statuses, gateway, cancel, tasks }
     }
 
     /// The registry as it is now.
     pub fn view(&self) -> Arc<View> {
         self.view.borrow().clone()
+    }
+
+    /// The bounds that are configured.
+    pub fn limits(&self) -> Limits {
+        self.gateway.borrow().limits.clone()
     }
 
     /// The registry as it changes. What has changed in lists, [`Catalog::version`] tells.
