@@ -1,7 +1,12 @@
 //! Revisions of MCP, and the two eras that they fall into.
 
+mod asked;
 pub mod from_legacy;
+pub mod from_modern;
 pub mod to_legacy;
+pub mod to_modern;
+
+pub use asked::Asked;
 
 use serde::{Deserialize, Serialize};
 

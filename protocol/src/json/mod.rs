@@ -17,7 +17,7 @@ mod utf8;
 pub use node::{Mark, Node};
 pub use object::{Change, Object, edit_items, items};
 pub use scanner::{Found, Kind, MAX_CAPTURE, MAX_DEPTH, MAX_MEMBERS, ScanError, Scanner};
-pub use strings::{quote, raw_offset, unquote};
+pub use strings::{compact, quote, raw_offset, unquote};
 
 #[cfg(test)]
 pub(crate) use scanner::tests::any_json;

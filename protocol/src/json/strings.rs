@@ -101,6 +101,23 @@ pub fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
+/// JSON without the white space between its tokens.
+pub fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut quoted, mut escaped) = (false, false);
+    for c in json.chars() {
+        if !quoted && matches!(c, ' ' | '\t' | '\n' | '\r') {
+            continue;
+        }
+        if c == '"' && !escaped {
+            quoted = !quoted;
+        }
+        escaped = quoted && c == '\\' && !escaped;
+        out.push(c);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +133,12 @@ mod tests {
         assert_eq!(unquote(br#""a\qb""#), None);
         assert_eq!(unquote(b"\"plain\"").as_deref(), Some("plain"));
         assert_eq!(unquote(b"12"), None);
+    }
+
+    #[test]
+    fn only_white_space_between_tokens_goes() {
+        let json = "{ \"a b\" :\t[1.0 ,\n\"c \\\\\" , \"\\\" d\"] }";
+        assert_eq!(compact(json), "{\"a b\":[1.0,\"c \\\\\",\"\\\" d\"]}");
     }
 
     #[test]

@@ -1,18 +1,7 @@
 //! What a modern server wants to know of the client, as requests that a legacy client takes.
 
-use crate::era::Revision;
+use crate::era::{Asked, Revision};
 use crate::json::{Change, Object, edit_items, items, quote};
-
-/// What a client is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// `elicitation/create`.
-    Elicitation,
-    /// `sampling/createMessage`.
-    Sampling,
-    /// `roots/list`.
-    Roots,
-}
 
 /// A request of `inputRequests` as one for the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,34 +11,6 @@ pub struct Question {
     /// The page of an elicitation in URL mode.
     pub url: Option<String>,
     params: Option<String>,
-}
-
-impl Asked {
-    fn of(method: &str) -> Option<Self> {
-        Some(match method {
-            "elicitation/create" => Self::Elicitation,
-            "sampling/createMessage" => Self::Sampling,
-            "roots/list" => Self::Roots,
-            _ => return None,
-        })
-    }
-
-    /// The method that asks for it.
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::Elicitation => "elicitation/create",
-            Self::Sampling => "sampling/createMessage",
-            Self::Roots => "roots/list",
-        }
-    }
-
-    fn capability(self) -> &'static str {
-        match self {
-            Self::Elicitation => "elicitation",
-            Self::Sampling => "sampling",
-            Self::Roots => "roots",
-        }
-    }
 }
 
 impl Question {

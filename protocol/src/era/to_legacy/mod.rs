@@ -11,7 +11,8 @@ pub mod revision;
 mod schema;
 mod tool;
 
+pub use super::Asked;
 pub use error::error;
-pub use input::{Asked, Question, question};
+pub use input::{Question, question};
 pub use result::{InputRequired, Outcome, Structured, outcome, result};
 pub use tool::tool;
