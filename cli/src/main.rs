@@ -19,7 +19,8 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// What is logged if `RUST_LOG` says nothing. How servers are is told by [`servers`] already.
-const LOG: &str = "warn,mcp_gateway_broker::upstream::supervisor=error";
+const LOG: &str =
+    "warn,mcp_gateway_broker::upstream::supervisor=error,mcp_gateway_broker::upstream::transport::stdio=info";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

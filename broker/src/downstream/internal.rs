@@ -63,7 +63,7 @@ pub(super) async fn changed(State(app): State<Arc<App>>, body: Bytes) -> Respons
 async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal> {
     if question.era == Era::Modern {
         let server = resolve::target(&app.registry, Era::Modern, &question.target).await?;
-        if server.way(Era::Modern, false) != Some(Way::Direct) {
+        if !server.client().is_streamable_http() || server.way(Era::Modern, false) != Some(Way::Direct) {
             return Ok(Outcome::Bridge);
         }
         return Ok(Outcome::Route(Destination {
@@ -76,7 +76,7 @@ async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal>
     let id = question.session.as_deref().ok_or_else(missing_session)?;
     let session = app.sessions.find(id, &app.limits())?;
     let server = resolve::target(&app.registry, Era::Legacy, &question.target).await?;
-    if session.way(&server) != Some(Way::Direct) {
+    if !server.client().is_streamable_http() || session.way(&server) != Some(Way::Direct) {
         return Ok(Outcome::Bridge);
     }
     let upstream = session.upstream(&server).await?;

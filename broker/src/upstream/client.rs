@@ -6,6 +6,7 @@ use super::ids::random_id;
 use super::leg::{Leg, LegacySession};
 use super::message::{self, Incoming};
 use super::reply::{ANSWER_LIMIT, Body, EventStream, Reply};
+use super::transport::{Exchange, Stdio, Transport, insert};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use protocol::config::Server;
@@ -13,7 +14,7 @@ use protocol::era::Revision;
 use protocol::error::code;
 use protocol::http::{Media, header};
 use reqwest::Method;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -21,13 +22,10 @@ use std::time::Duration;
 
 /// How long the end of a session may take.
 const END_SESSION: Duration = Duration::from_secs(2);
-/// Idle connections are dropped sooner than common servers drop them (Node and uvicorn: 5 s): no request meets a
-/// connection that is about to be closed.
-const POOL_IDLE: Duration = Duration::from_secs(4);
 /// How long the answer to one of the broker's own requests may take in all, if its server's own limit is not longer.
 const OWN_REQUEST: Duration = Duration::from_secs(60);
 
-/// One server's endpoint. Clones share connections.
+/// The way to one server, whatever its transport is. Clones share connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -35,9 +33,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Inner {
-    http: reqwest::Client,
-    url: reqwest::Url,
-    headers: HeaderMap,
+    transport: Transport,
     timeout: Duration,
     timeout_ms: u64,
 }
@@ -48,26 +44,36 @@ impl Client {
     /// # Errors
     /// A mistake in `url`, `headers` or `caFile`.
     pub fn new(server: &Server) -> Result<Client, ClientError> {
-        // One provider for the process; it does not matter who installs it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let timeout = Duration::from_millis(server.timeout_ms);
-        let mut builder = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(timeout)
-            .pool_idle_timeout(POOL_IDLE)
-            .tcp_nodelay(true);
-        let url = reqwest::Url::parse(&server.url).map_err(|_| ClientError::Url)?;
-        match &server.ca_file {
-            Some(path) => builder = builder.tls_certs_only(authorities(path)?),
-            // A system without CA certificates can still have http servers.
-            None if url.scheme() == "http" => builder = builder.tls_certs_only([]),
-            None => {}
+        let transport = Transport::new(server)?;
+        Ok(Self { inner: Arc::new(Inner { transport, timeout, timeout_ms: server.timeout_ms }) })
+    }
+
+    /// Whether others than the broker can send requests to the server: it speaks Streamable HTTP.
+    pub fn is_streamable_http(&self) -> bool {
+        self.inner.transport.is_streamable_http()
+    }
+
+    /// Its processes, if it is not reached at a URL.
+    pub(super) fn processes(&self) -> Option<&Stdio> {
+        self.inner.transport.processes()
+    }
+
+    /// Whether a leg rests: its process was ended for being idle, and is to be left alone until a client needs it.
+    pub(super) fn is_dormant(&self, leg: &Leg) -> bool {
+        self.processes().is_some_and(|processes| processes.is_dormant(leg))
+    }
+
+    /// Ends what was started for it. Four seconds at most.
+    pub(super) async fn close(&self) {
+        if let Some(processes) = self.processes() {
+            processes.close().await;
         }
-        let http = builder.build().map_err(|_| ClientError::Tls)?;
-        let headers = own_headers(server)?;
-        Ok(Self { inner: Arc::new(Inner { http, url, headers, timeout, timeout_ms: server.timeout_ms }) })
+    }
+
+    /// Takes the other one of the transports that the server may have. `false` if there is none.
+    pub(super) fn switch_transport(&self) -> bool {
+        self.inner.transport.switch()
     }
 
     /// Opens a session: `initialize` with these params, then `notifications/initialized`.
@@ -79,7 +85,7 @@ impl Client {
     pub async fn open_session(&self, params: &RawValue) -> Result<LegacySession, UpstreamError> {
         let id = random_id();
         let body = message::request(None, &id, "initialize", Some(params.get()));
-        let reply = self.send(Method::POST, None, Some(body.into()), &HeaderMap::new()).await?;
+        let reply = self.send(Method::POST, None, Some(body.into()), &HeaderMap::new(), true).await?;
         let mut session = LegacySession::new(reply.session.clone(), Revision::LATEST.as_str().to_owned());
         let outcome = match self.answer(None, &id, reply).await {
             Ok(result) => settle(&mut session, &result),
@@ -93,6 +99,7 @@ impl Client {
             self.end_session(&session).await;
             return Err(error);
         }
+        session.exclusive = self.processes().is_none_or(Stdio::sessions_are_exclusive);
         session.mark_worked();
         Ok(session)
     }
@@ -107,7 +114,7 @@ impl Client {
         }
         let leg = Leg::Legacy(session.clone());
         let none = HeaderMap::new();
-        let _ = tokio::time::timeout(END_SESSION, self.send(Method::DELETE, Some(&leg), None, &none)).await;
+        let _ = tokio::time::timeout(END_SESSION, self.send(Method::DELETE, Some(&leg), None, &none, true)).await;
     }
 
     /// Sends any message. The leg's `MCP-Protocol-Version` and session are added, and an `Accept` with both media types;
@@ -120,7 +127,7 @@ impl Client {
         if let Some(crossing) = leg.crossing() {
             return Ok(crossing.post(&body));
         }
-        self.send(Method::POST, Some(leg), Some(body), extra).await
+        self.send(Method::POST, Some(leg), Some(body), extra, false).await
     }
 
     /// Sends a request of the broker's own and waits for its result.
@@ -137,7 +144,7 @@ impl Client {
         }
         let id = random_id();
         let body = message::request(Some(leg), &id, method, params);
-        let reply = self.post(leg, body.into(), &method_header(leg, method)).await?;
+        let reply = self.post_own(leg, body.into(), method).await?;
         let status = reply.status;
         let outcome = self.answer(Some(leg), &id, reply).await;
         if let Leg::Legacy(session) = leg {
@@ -159,7 +166,7 @@ impl Client {
     /// As [`Client::request`].
     pub async fn notify(&self, leg: &Leg, method: &str) -> Result<(), UpstreamError> {
         let body = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\"}}");
-        let reply = self.post(leg, body.into(), &method_header(leg, method)).await?;
+        let reply = self.post_own(leg, body.into(), method).await?;
         match leg {
             Leg::Legacy(session) if session.lost(reply.status) => Err(UpstreamError::SessionLost),
             _ if !reply.is_success() => Err(UpstreamError::Status(reply.status)),
@@ -186,7 +193,7 @@ impl Client {
         if let Some(crossing) = leg.crossing() {
             return Ok(Some(crossing.listen()));
         }
-        let reply = self.send(Method::GET, Some(leg), None, &HeaderMap::new()).await?;
+        let reply = self.send(Method::GET, Some(leg), None, &HeaderMap::new(), true).await?;
         match (leg, reply.status, reply.media) {
             (_, 200..300, Some(Media::Sse)) => Ok(Some(reply.body.events(ANSWER_LIMIT))),
             // A server that does not know GET at all may say the same as one that forgot the session.
@@ -208,7 +215,7 @@ impl Client {
         let id = random_id();
         let params = format!("{{\"notifications\":{notifications}}}");
         let body = message::request(Some(leg), &id, METHOD, Some(&params));
-        let reply = self.post(leg, body.into(), &method_header(leg, METHOD)).await?;
+        let reply = self.post_own(leg, body.into(), METHOD).await?;
         if reply.is_success() && reply.media == Some(Media::Sse) {
             return Ok(reply.body.events(ANSWER_LIMIT));
         }
@@ -275,42 +282,20 @@ impl Client {
         });
     }
 
+    /// Sends a message of the broker's own.
+    async fn post_own(&self, leg: &Leg, body: Bytes, method: &str) -> Result<Reply, UpstreamError> {
+        self.send(Method::POST, Some(leg), Some(body), &method_header(leg, method), true).await
+    }
+
     async fn send(
         &self,
         method: Method,
         leg: Option<&Leg>,
         body: Option<Bytes>,
         extra: &HeaderMap,
+        own: bool,
     ) -> Result<Reply, UpstreamError> {
-        let mut headers = self.inner.headers.clone();
-        let accept = match method {
-            Method::GET => "text/event-stream",
-            _ => "application/json, text/event-stream",
-        };
-        headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        if body.is_some() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        for (name, value) in extra {
-            headers.insert(name.clone(), value.clone());
-        }
-        if let Some(leg) = leg {
-            insert(&mut headers, header::PROTOCOL_VERSION, leg.protocol_version());
-            if let Leg::Legacy(LegacySession { id: Some(id), .. }) = leg {
-                insert(&mut headers, header::SESSION_ID, id);
-            }
-        }
-        let is_stream = method == Method::GET;
-        let mut request = self.inner.http.request(method, self.inner.url.clone()).headers(headers);
-        if let Some(body) = body {
-            request = request.body(body);
-        }
-        let sent = if is_stream { request.send().await } else { self.in_time(request.send()).await? };
-        let response = sent.map_err(|e| match e.is_timeout() {
-            true => self.too_late(),
-            false => UpstreamError::from_transport(&e),
-        })?;
-        Ok(Reply::new(response))
+        self.inner.transport.send(Exchange { method, leg, body, extra, own }).await
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, UpstreamError> {
@@ -336,30 +321,6 @@ fn method_header(leg: &Leg, method: &str) -> HeaderMap {
         insert(&mut headers, header::METHOD, method);
     }
     headers
-}
-
-/// Sets a header; a value that HTTP does not allow is left out, and the server then says what it misses.
-fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(HeaderName::from_static(name), value);
-    }
-}
-
-fn authorities(path: &str) -> Result<Vec<reqwest::Certificate>, ClientError> {
-    let pem = std::fs::read(path).map_err(|e| ClientError::CaUnreadable(path.to_owned(), e.kind()))?;
-    let found = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
-    if found.is_empty() { Err(ClientError::CaInvalid(path.to_owned())) } else { Ok(found) }
-}
-
-fn own_headers(server: &Server) -> Result<HeaderMap, ClientError> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &server.headers {
-        let wrong = || ClientError::Header(name.clone());
-        let mut value = HeaderValue::from_str(value).map_err(|_| wrong())?;
-        value.set_sensitive(true);
-        headers.insert(HeaderName::try_from(name).map_err(|_| wrong())?, value);
-    }
-    Ok(headers)
 }
 
 /// `InitializeResult`.

@@ -7,6 +7,7 @@ use super::lists::fetch_list;
 use super::probe::{Hello, discover, probe};
 use super::server::Spoken;
 use super::stream::{self, Signal, What};
+use super::transport::Stdio;
 use crate::catalog::{Group, Kind, MAX_AGE, Offer, crossed};
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use protocol::answer::Rules;
@@ -14,7 +15,7 @@ use protocol::config::EraChoice;
 use protocol::era::Era;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -58,6 +59,8 @@ pub(super) struct Connection {
     health_at: Instant,
     signals: mpsc::Receiver<Signal>,
     sender: mpsc::Sender<Signal>,
+    /// Changes when a process was started again.
+    restarts: Option<watch::Receiver<u64>>,
 }
 
 /// One era of it.
@@ -99,6 +102,7 @@ impl Connection {
         let found = probe(&client, choice).await?;
         let now = Instant::now();
         let (sender, signals) = mpsc::channel(64);
+        let restarts = client.processes().map(Stdio::restarts);
         let legs = found.hellos.into_iter().map(|hello| LiveLeg::new(hello, now)).collect();
         let mut connection = Self {
             client,
@@ -109,6 +113,7 @@ impl Connection {
             health_at: now + HEALTH_WITHOUT_STREAM,
             signals,
             sender,
+            restarts,
         };
         let error = match cancel.run_until_cancelled(connection.fetch_stale()).await {
             Some(Ok(_)) => return Ok(connection),
@@ -148,7 +153,7 @@ impl Connection {
     /// Marks the lists whose freshness has run out, as far as the server lets it run out.
     fn expire(&mut self) {
         let now = Instant::now();
-        for leg in &mut self.legs {
+        for leg in self.legs.iter_mut().filter(|leg| !self.client.is_dormant(&leg.hello.leg)) {
             for kind in Kind::ALL {
                 leg.stale[kind as usize] |= now >= leg.asked[kind as usize] + leg.freshness(kind);
             }
@@ -177,6 +182,8 @@ impl Connection {
                     }
                     self.expire();
                 }
+                // What it lists may have changed with it.
+                () = restarted(&mut self.restarts) => self.legs.iter_mut().for_each(|leg| leg.mark(|_| true)),
                 () = tokio::time::sleep_until(due) => self.look_after().await?,
             }
         }
@@ -224,7 +231,7 @@ impl Connection {
 
     fn open_streams(&mut self) {
         let now = Instant::now();
-        for leg in &mut self.legs {
+        for leg in self.legs.iter_mut().filter(|leg| !self.client.is_dormant(&leg.hello.leg)) {
             if matches!(leg.stream, StreamState::Closed(at) if at <= now) {
                 let task = stream::spawn(self.client.clone(), leg.hello.clone(), self.sender.clone());
                 leg.stream = StreamState::Open { _task: task, since: None, groups: Vec::new() };
@@ -260,7 +267,7 @@ impl Connection {
     }
 
     fn next_due(&self) -> Instant {
-        let legs = self.legs.iter();
+        let legs = self.legs.iter().filter(|leg| !self.client.is_dormant(&leg.hello.leg));
         legs.flat_map(LiveLeg::due).chain([self.health_at]).min().unwrap_or(self.health_at)
     }
 
@@ -269,7 +276,7 @@ impl Connection {
         if self.incomplete && self.age() >= MAX_AGE {
             return Err(Lost::Outdated);
         }
-        for leg in &mut self.legs {
+        for leg in self.legs.iter_mut().filter(|leg| !self.client.is_dormant(&leg.hello.leg)) {
             for kind in Kind::ALL {
                 leg.stale[kind as usize] |= leg.declares(kind) && now >= leg.asked[kind as usize] + MAX_AGE;
             }
@@ -278,7 +285,7 @@ impl Connection {
     }
 
     async fn check_health(&mut self) -> Result<(), Lost> {
-        for leg in &self.legs {
+        for leg in self.legs.iter().filter(|leg| !self.client.is_dormant(&leg.hello.leg)) {
             let outcome = match &leg.hello.leg {
                 Leg::Legacy(_) => self.client.request(&leg.hello.leg, "ping", None).await.map(drop),
                 Leg::Modern(_) => match discover(&self.client).await {
@@ -295,6 +302,17 @@ impl Connection {
         let streaming = self.legs.iter().all(|l| matches!(l.stream, StreamState::Open { since: Some(_), .. }));
         self.health_at = Instant::now() + if streaming { HEALTH } else { HEALTH_WITHOUT_STREAM };
         Ok(())
+    }
+}
+
+/// Resolves when a process of the server was started again.
+async fn restarted(restarts: &mut Option<watch::Receiver<u64>>) {
+    let told = match restarts {
+        Some(restarts) => restarts.changed().await.is_ok(),
+        None => false,
+    };
+    if !told {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -61,9 +61,18 @@ pub enum UpstreamError {
         /// `error.data`, as JSON text.
         data: Option<String>,
     },
+    /// Its process could not be started: why.
+    #[error("could not be started: {0}")]
+    Start(&'static str),
+    /// Its process ended: how, and with what.
+    #[error("ended its process {0} {1}")]
+    Exited(&'static str, i32),
     /// The request was cancelled: nobody waits for its answer.
     #[error("was told to stop")]
     Cancelled,
+    /// There is no room for more of something: what, and how much there is.
+    #[error("has {1} {0} already, which is the limit")]
+    Busy(&'static str, usize),
     /// It no longer knows the session.
     #[error("does not know the session any more")]
     SessionLost,

@@ -93,6 +93,8 @@ pub struct LegacySession {
     pub server_info: Option<Arc<RawValue>>,
     /// `instructions`.
     pub instructions: Option<String>,
+    /// Whether the server knows which messages are this session's: it does not if all share one process, and then cannot ask.
+    pub exclusive: bool,
     /// Whether a message was taken in it: only then can a 400 mean that it was forgotten.
     worked: Arc<AtomicBool>,
     /// The server is used in the modern era: this translates.
@@ -107,6 +109,7 @@ impl LegacySession {
             capabilities: Capabilities::default(),
             server_info: None,
             instructions: None,
+            exclusive: true,
             worked: Arc::default(),
             crossing: None,
         }

@@ -88,6 +88,32 @@ pub(super) fn answer_unasked(id: &str, method: &str) -> String {
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":{message}}}}}")
 }
 
+/// The answer to the request `id` (raw).
+pub(super) fn result(id: &str, result: &str) -> String {
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{result}}}")
+}
+
+/// The answer to a request that the server said it could not read.
+pub(super) fn unreadable(id: &str) -> String {
+    let code = protocol::error::code::INTERNAL;
+    let message = quote("The server could not read the request.");
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":{message}}}}}")
+}
+
+/// Tells a server that nobody waits for the answer to the request `number` any more.
+pub(super) fn cancelled(number: u64) -> String {
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\
+         \"params\":{{\"requestId\":{number},\"reason\":\"Nobody waits for the answer any more.\"}}}}"
+    )
+}
+
+/// Ends a subscription.
+pub(super) fn unsubscribe(number: u64, uri: &str) -> String {
+    let uri = quote(uri);
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{number},\"method\":\"resources/unsubscribe\",\"params\":{{\"uri\":{uri}}}}}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,6 +20,7 @@ mod reply;
 mod server;
 mod stream;
 mod supervisor;
+mod transport;
 mod way;
 
 pub use capabilities::{Capabilities, Declarations, Listing, Tasks};

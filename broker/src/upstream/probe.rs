@@ -6,12 +6,17 @@ use super::capabilities::Capabilities;
 use super::client::Client;
 use super::error::UpstreamError;
 use super::leg::{Envelope, Leg, gateway_info};
+use super::transport::Stdio;
 use protocol::config::EraChoice;
 use protocol::era::{MODERN, Revision};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a process may be silent when it is asked in the modern era: legacy servers may never answer what they do not know.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// What a server said of itself in one era.
 #[derive(Debug, Clone)]
@@ -44,6 +49,26 @@ pub(super) struct Probe {
 /// # Errors
 /// If the server speaks none of them: why, after "the server …".
 pub(super) async fn probe(client: &Client, choice: EraChoice) -> Result<Probe, String> {
+    let first = ask(client, choice).await;
+    let Err(Failure { why, other_transport: true }) = first else { return first.map_err(|failure| failure.why) };
+    // "404, 405 or 400": it may be an HTTP+SSE server (2025-11-25, *Transports*: Backwards Compatibility), or no longer be one.
+    if !client.switch_transport() {
+        return Err(why);
+    }
+    ask(client, choice).await.map_err(|_| {
+        client.switch_transport();
+        why
+    })
+}
+
+/// A server that speaks no era.
+struct Failure {
+    why: String,
+    /// It may have another transport.
+    other_transport: bool,
+}
+
+async fn ask(client: &Client, choice: EraChoice) -> Result<Probe, Failure> {
     let modern = async {
         match choice {
             EraChoice::Legacy => None,
@@ -56,26 +81,67 @@ pub(super) async fn probe(client: &Client, choice: EraChoice) -> Result<Probe, S
             EraChoice::Auto | EraChoice::Legacy => Some(initialize(client).await),
         }
     };
-    let (legacy, modern) = tokio::join!(legacy, modern);
+    let (legacy, modern) = match client.processes() {
+        None => tokio::join!(legacy, modern),
+        Some(processes) => in_turn(processes, choice, legacy, modern).await,
+    };
     let mut found = Probe { hellos: Vec::new(), incomplete: false };
     let mut errors = Vec::new();
     for (method, outcome) in [("initialize", legacy), ("server/discover", modern)] {
         match outcome {
             Some(Ok(hello)) => found.hellos.push(hello),
             Some(Err(error)) => {
-                found.incomplete |= is_no_verdict(&error);
+                // A process was asked in a way that is a verdict whatever came of it.
+                found.incomplete |= client.processes().is_none() && is_no_verdict(&error);
                 errors.push((method, error));
             }
             None => {}
         }
     }
-    if found.hellos.is_empty() { Err(describe(&errors)) } else { Ok(found) }
+    if !found.hellos.is_empty() {
+        return Ok(found);
+    }
+    let other_transport = errors.iter().all(|(_, error)| is_no_endpoint(error));
+    Err(Failure { why: describe(&errors), other_transport })
+}
+
+/// Asks one process after the other question, the modern one first (2026-07-28, *stdio*: Backward Compatibility): whatever it makes
+/// of that, silence included, it is then initialized. One that speaks the modern era is left in it, and another one initialized.
+async fn in_turn<T>(
+    processes: &Stdio,
+    choice: EraChoice,
+    legacy: impl Future<Output = Option<Result<T, UpstreamError>>>,
+    modern: impl Future<Output = Option<Result<T, UpstreamError>>>,
+) -> (Option<Result<T, UpstreamError>>, Option<Result<T, UpstreamError>>) {
+    if choice != EraChoice::Auto {
+        return tokio::join!(legacy, modern);
+    }
+    let modern = match processes.is_legacy() {
+        true => None,
+        false => {
+            let asked = tokio::time::timeout(SILENCE, modern).await;
+            asked.unwrap_or(Some(Err(UpstreamError::Timeout(SILENCE.as_millis() as u64))))
+        }
+    };
+    let is_modern = matches!(modern, Some(Ok(_)));
+    processes.settle_era(is_modern);
+    let legacy = legacy.await;
+    // It may have been the process's start that failed.
+    if !is_modern && !matches!(legacy, Some(Ok(_))) {
+        processes.settle_era(true);
+    }
+    (legacy, modern)
 }
 
 /// Whether an error says nothing of the era.
 fn is_no_verdict(error: &UpstreamError) -> bool {
     use UpstreamError::{Closed, Connect, Status, Timeout};
     matches!(error, Connect(_) | Timeout(_) | Closed | Status(500..))
+}
+
+/// Whether this is no endpoint of the transport that was tried.
+fn is_no_endpoint(error: &UpstreamError) -> bool {
+    matches!(error, UpstreamError::Status(400 | 404 | 405 | 406 | 415 | 422 | 501) | UpstreamError::Media)
 }
 
 fn describe(errors: &[(&str, UpstreamError)]) -> String {

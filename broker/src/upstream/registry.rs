@@ -20,8 +20,8 @@ use tokio_util::task::TaskTracker;
 
 /// How long a client's list may wait for servers whose lists are no longer fresh.
 const REFRESH: Duration = Duration::from_secs(1);
-/// How long the end of all sessions may take.
-const SHUTDOWN: Duration = Duration::from_secs(2);
+/// How long the end of all sessions, and of the processes of servers, may take.
+const SHUTDOWN: Duration = Duration::from_secs(6);
 
 /// The registered servers and what they offer. Clones are the same registry.
 #[derive(Debug, Clone)]
@@ -129,7 +129,7 @@ impl Registry {
         self.view()
     }
 
-    /// Ends all connections and sessions. Two seconds at most.
+    /// Ends all connections, sessions and processes. Six seconds at most.
     pub async fn shutdown(&self) {
         self.cancel.cancel();
         self.tasks.close();
@@ -162,6 +162,7 @@ struct Keeper {
 struct Facts {
     incarnation: u64,
     eras: Vec<Era>,
+    streamable_http: bool,
     revision: Option<String>,
     sessions: bool,
 }
@@ -174,7 +175,7 @@ enum Entry {
     },
     /// Its configuration cannot be used.
     Unusable {
-        config: config::Server,
+        config: Box<config::Server>,
         error: ClientError,
     },
 }
@@ -235,7 +236,7 @@ impl Keeper {
             Ok(client) => client,
             Err(error) => {
                 tracing::error!(server = config.name, %error, "the server's configuration cannot be used");
-                return Entry::Unusable { config, error };
+                return Entry::Unusable { config: Box::new(config), error };
             }
         };
         let rules = Rules::new(&config.name, &config.prefix, &[]).with_editing(&self.editing).for_list();
@@ -313,6 +314,7 @@ fn facts(server: &Server, snapshot: &Snapshot) -> Facts {
     Facts {
         incarnation: server.incarnation,
         eras: snapshot.eras(),
+        streamable_http: server.client.is_streamable_http(),
         revision: legacy.map(|s| s.leg.protocol_version().to_owned()),
         sessions: legacy.is_some_and(|s| s.has_sessions()),
     }

@@ -42,7 +42,18 @@ impl Reply {
 
     /// 202 without a body: what was sent needs no answer.
     pub fn accepted() -> Self {
-        Self { status: 202, media: None, session: None, body: Body(futures::stream::empty().boxed()) }
+        Self::empty(202)
+    }
+
+    /// A status without a body.
+    pub(super) fn empty(status: u16) -> Self {
+        Self { status, media: None, session: None, body: Body(futures::stream::empty().boxed()) }
+    }
+
+    /// A JSON answer that the broker makes itself.
+    pub(super) fn json(message: String) -> Self {
+        let body = futures::stream::iter([Ok(Bytes::from(message))]).boxed();
+        Self { status: 200, media: Some(Media::Json), session: None, body: Body(body) }
     }
 
     /// Whether the status is a success.

@@ -66,9 +66,9 @@ impl fmt::Debug for Server {
 }
 
 impl Spoken {
-    /// Whether the server gave a session id: without one it cannot ask back.
+    /// Whether the server has a session for each client: without one it cannot ask back.
     pub fn has_sessions(&self) -> bool {
-        matches!(&self.leg, Leg::Legacy(session) if session.id.is_some())
+        matches!(&self.leg, Leg::Legacy(session) if session.id.is_some() && session.exclusive)
     }
 }
 

@@ -35,8 +35,14 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Runs until cancelled, then ends the session.
+    /// Runs until cancelled, then ends the session, and what was started for it.
     pub(super) async fn run(mut self, cancel: CancellationToken) {
+        let client = self.client.clone();
+        self.keep_connected(cancel).await;
+        client.close().await;
+    }
+
+    async fn keep_connected(&mut self, cancel: CancellationToken) {
         let mut waits = delays();
         loop {
             let open = Connection::open(self.client.clone(), self.rules.clone(), self.config.era, cancel.clone());

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
-use protocol::config::{EraChoice, OnSessionLoss, Server};
+use protocol::config::{EraChoice, OnSessionLoss, Server, Transport};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -139,6 +139,7 @@ impl Fake {
         Server {
             name: name.to_owned(),
             prefix: prefix.to_owned(),
+            transport: Transport::Auto,
             url: format!("http://{}/mcp", self.addr),
             headers: BTreeMap::new(),
             ca_file: None,

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
-use protocol::config::{EraChoice, OnSessionLoss, Server};
+use protocol::config::{EraChoice, OnSessionLoss, Server, Transport};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -73,6 +73,7 @@ impl Scripted {
         Server {
             name: name.to_owned(),
             prefix: prefix.to_owned(),
+            transport: Transport::Auto,
             url: format!("http://{}/{name}", self.addr),
             headers: BTreeMap::new(),
             ca_file: None,

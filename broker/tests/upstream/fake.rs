@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use broker::catalog::Group;
 use futures::StreamExt as _;
-use protocol::config::{EraChoice, OnSessionLoss, Server};
+use protocol::config::{EraChoice, OnSessionLoss, Server, Transport};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -75,6 +75,7 @@ impl Fake {
         Server {
             name: name.to_owned(),
             prefix: prefix.to_owned(),
+            transport: Transport::Auto,
             url: match self.tls {
                 Some(_) => format!("https://localhost:{}/mcp", self.addr.port()),
                 None => format!("http://{}/mcp", self.addr),

@@ -21,7 +21,7 @@ const BUFFER_BYTES: u32 = 256 << 10;
 const IDLE: &str = "4s";
 const CONNECT: &str = "5s";
 
-/// The clusters of all servers, in their order. A server whose URL is none is left out.
+/// The clusters of all servers, in their order. A server that Envoy cannot speak to is left out: the broker does.
 pub(super) fn clusters(gateway: &Gateway, layout: &Layout) -> Vec<Value> {
     gateway.servers.iter().filter_map(|s| server(s, layout)).collect()
 }
@@ -44,6 +44,9 @@ pub(super) fn broker(address: SocketAddr) -> Value {
 }
 
 fn server(server: &Server, layout: &Layout) -> Option<Value> {
+    if !server.transport.may_be_streamable_http() {
+        return None;
+    }
     let url = Url::parse(&server.url).ok()?;
     let (host, port) = (url.host()?, url.port_or_known_default()?);
     let stat_name = format!("mcp-server-{}", server.name);

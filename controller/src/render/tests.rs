@@ -1,11 +1,12 @@
 use super::*;
-use protocol::config::{Access, Editing, EraChoice, Limits, OnSessionLoss, Server};
+use protocol::config::{Access, Editing, EraChoice, Limits, OnSessionLoss, Process, Server, Sharing, Transport};
 use std::collections::BTreeMap;
 
 fn server(name: &str, url: &str) -> Server {
     Server {
         name: name.to_owned(),
         prefix: format!("{name}_"),
+        transport: Transport::Auto,
         url: url.to_owned(),
         headers: BTreeMap::from([("authorization".to_owned(), "Bearer x".to_owned())]),
         ca_file: None,
@@ -40,14 +41,37 @@ fn the_filter_finds_each_server_where_its_cluster_is() {
     let gateway = gateway(vec![server("demo", "http://127.0.0.1:9001/mcp?a=b"), server("two", "https://x.example/")]);
     let plugin = plugin(&gateway, &layout());
     let clusters = render(&gateway, &layout()).clusters.resources;
-    for (server, cluster) in plugin.servers.iter().zip(&clusters) {
-        assert_eq!(cluster["name"], server.cluster.as_str());
-        assert_eq!(cluster["load_assignment"]["cluster_name"], server.cluster.as_str());
+    let addresses: Vec<_> = plugin.servers.iter().map(|server| server.address.as_ref().unwrap()).collect();
+    for (address, cluster) in addresses.iter().zip(&clusters) {
+        assert_eq!(cluster["name"], address.cluster.as_str());
+        assert_eq!(cluster["load_assignment"]["cluster_name"], address.cluster.as_str());
     }
-    let [demo, two] = &plugin.servers[..] else { panic!("two servers") };
+    let [demo, two] = addresses[..] else { panic!("two servers") };
     assert_eq!((demo.authority.as_str(), demo.path.as_str()), ("127.0.0.1:9001", "/mcp?a=b"));
     assert_eq!((two.authority.as_str(), two.path.as_str()), ("x.example", "/"));
     assert_eq!(clusters[0]["alt_stat_name"], "mcp-server-demo");
+}
+
+#[test]
+fn of_a_server_that_only_the_broker_reaches_the_filter_knows_the_prefix() {
+    let process = Process {
+        program: "x".to_owned(),
+        args: Vec::new(),
+        env: BTreeMap::from([("SECRET".to_owned(), "s3cret".to_owned())]),
+        sharing: Sharing::Session,
+        idle_seconds: 1,
+        max_processes: 1,
+    };
+    for transport in [Transport::Sse, Transport::Stdio(process)] {
+        let old = Server { transport, ..server("old", "http://127.0.0.1:9002/sse") };
+        let gateway = gateway(vec![old, server("new", "http://127.0.0.1:9001/mcp")]);
+        let rendered = render(&gateway, &layout());
+        assert_eq!(rendered.clusters.resources.len(), 1);
+        assert!(!format!("{rendered:?}").contains("s3cret"));
+        let plugin = serde_json::to_value(plugin(&gateway, &layout())).unwrap();
+        assert_eq!(plugin["servers"][0], serde_json::json!({"name": "old", "prefix": "old_", "timeoutMs": 1000}));
+        assert_eq!(plugin["servers"][1]["authority"], "127.0.0.1:9001");
+    }
 }
 
 #[test]

@@ -48,9 +48,20 @@ impl<'a> Fields<'a> {
     pub(super) fn require(&mut self, name: &'static str, example: &str, report: &mut Report) -> Option<Field<'a>> {
         let field = self.take(name);
         if field.is_none() {
-            report.mistake(self.place, &join(&self.path, name), format!("is missing: add `{name}: {example}`"));
+            self.missing(name, example, report);
         }
         field
+    }
+
+    /// Reports that the field `name` is not there.
+    pub(super) fn missing(&self, name: &str, example: &str, report: &mut Report) {
+        report.mistake(self.place, &join(&self.path, name), format!("is missing: add `{name}: {example}`"));
+    }
+
+    /// The field `name`, which is left there; `None` if it is absent or empty.
+    pub(super) fn peek(&self, name: &str) -> Option<Field<'a>> {
+        let (_, _, node) = self.entries.iter().find(|(key, ..)| *key == name)?;
+        (!matches!(node.value, Value::Null)).then(|| Field { path: join(&self.path, name), node })
     }
 
     /// Reports every field that nobody took.

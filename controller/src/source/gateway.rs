@@ -92,7 +92,11 @@ fn limits(field: &Field<'_>, context: &mut Context<'_>) -> Limits {
     limits
 }
 
-fn number(field: &Field<'_>, range: std::ops::RangeInclusive<usize>, context: &mut Context<'_>) -> Option<usize> {
+pub(super) fn number(
+    field: &Field<'_>,
+    range: std::ops::RangeInclusive<usize>,
+    context: &mut Context<'_>,
+) -> Option<usize> {
     let number = usize::try_from(field.integer(&mut context.report)?).ok().filter(|number| range.contains(number));
     if number.is_none() {
         let message = format!("is out of range: write a number from {} to {}", range.start(), range.end());

@@ -1,11 +1,14 @@
-//! The file that desktop clients and IDEs keep their servers in: `{"mcpServers": {NAME: {url, type, headers}}}`.
+//! The file that desktop clients and IDEs keep their servers in:
+//! `{"mcpServers": {NAME: {command, args, env} | {url, type, headers}}}`.
 //!
 //! Fields that other programs put there are theirs, and are passed over.
 
 use super::Context;
 use super::fields::{Field, Fields};
-use super::node::Node;
-use super::server::{Declared, SSE, STDIO, headers, legal, url};
+use super::node::{Node, Value};
+use super::server::{Declared, headers, legal, url};
+use super::transport::{IDLE_SECONDS, MAX_PROCESSES, Reached, env, word};
+use protocol::config::{Process, Sharing, Transport};
 use std::collections::BTreeMap;
 
 /// Bytes of a server's name: what is left of a prefix without its `_`.
@@ -27,23 +30,64 @@ fn server(name: &str, entry: &Field<'_>, context: &mut Context<'_>) -> Option<De
         context.report.note(entry.place(), &entry.path, "is disabled and left out");
         return None;
     }
-    if let Some(command) = fields.take("command") {
-        command.mistake(&mut context.report, STDIO);
-        return None;
-    }
-    if let Some(kind) = fields.take("type") {
-        let choices = [("http", ""), ("streamable-http", ""), ("streamableHttp", ""), ("sse", SSE), ("stdio", STDIO)];
-        let unsupported = kind.choice(&choices, &mut context.report)?;
-        if !unsupported.is_empty() {
-            kind.mistake(&mut context.report, unsupported);
-            return None;
-        }
-    }
-    let url_field = fields.require("url", "http://127.0.0.1:9001/mcp", &mut context.report)?;
-    let url = url(&url_field, context);
+    let reached = reached(&mut fields, context);
     let headers = fields.take("headers").map_or_else(|| Some(BTreeMap::new()), |field| headers(&field, context));
     let name = named(name, entry, context)?;
-    Some(Declared::plain(entry, url_field.place(), name, url?, headers?))
+    Some(Declared::plain(entry, name, reached?, headers?))
+}
+
+fn reached(fields: &mut Fields<'_>, context: &mut Context<'_>) -> Option<Reached> {
+    let kind_field = fields.take("type");
+    let choices = [
+        ("http", Transport::StreamableHttp),
+        ("streamable-http", Transport::StreamableHttp),
+        ("streamableHttp", Transport::StreamableHttp),
+        ("sse", Transport::Sse),
+    ];
+    let program_field = fields.take("command");
+    let is_stdio = |field: &Field<'_>| matches!(&field.node.value, Value::String(text) if text == "stdio");
+    if program_field.is_some() || kind_field.as_ref().is_some_and(is_stdio) {
+        if let Some(kind) = kind_field.filter(|field| !is_stdio(field)) {
+            kind.mistake(
+                &mut context.report,
+                "is not stdio, and this server has a `command`: take one of the two away",
+            );
+            return None;
+        }
+        let Some(program) = program_field else {
+            fields.missing("command", "\"npx\"", &mut context.report);
+            return None;
+        };
+        return process(&program, fields, context);
+    }
+    let transport = match kind_field {
+        Some(kind) => {
+            kind.choice(&choices.each_ref().map(|(word, transport)| (*word, transport)), &mut context.report)?
+        }
+        None => &Transport::Auto,
+    };
+    let field = fields.require("url", "http://127.0.0.1:9001/mcp", &mut context.report)?;
+    Some(Reached { transport: transport.clone(), url: url(&field, context)?, at: field.place() })
+}
+
+fn process(program: &Field<'_>, fields: &mut Fields<'_>, context: &mut Context<'_>) -> Option<Reached> {
+    let args = fields.take("args").map(|field| field.items(&mut context.report)).unwrap_or_default();
+    let words: Vec<_> = args.iter().filter_map(|arg| word(arg, context)).collect();
+    let env = fields.take("env").map_or_else(|| Some(BTreeMap::new()), |field| env(&field, context));
+    let name = word(program, context)?;
+    if name.is_empty() {
+        program.mistake(&mut context.report, "is empty: write the program to start");
+        return None;
+    }
+    let process = Process {
+        program: name,
+        args: (words.len() == args.len()).then_some(words)?,
+        env: env?,
+        sharing: Sharing::default(),
+        idle_seconds: IDLE_SECONDS,
+        max_processes: MAX_PROCESSES,
+    };
+    Some(Reached { transport: Transport::Stdio(process), url: String::new(), at: program.place() })
 }
 
 /// A name that the gateway can use, with a note where it had to be changed.

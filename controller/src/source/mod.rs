@@ -13,6 +13,7 @@ mod node;
 mod server;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod values;
 
 pub use mistake::{Mistakes, Remark};

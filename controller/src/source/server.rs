@@ -4,6 +4,7 @@ use super::Context;
 use super::expand::expand;
 use super::fields::{Field, Fields};
 use super::node::Place;
+use super::transport::{self, Reached};
 use super::values;
 use protocol::config::{EraChoice, OnSessionLoss, Server};
 use std::collections::BTreeMap;
@@ -36,16 +37,7 @@ pub(super) fn read(entry: &Field<'_>, context: &mut Context<'_>) -> Option<Decla
     let prefix_field = fields.take("prefix");
     let prefix = prefix_field.as_ref().map_or(Some(String::new()), |field| prefix(field, context));
 
-    let transport = fields.take("transport");
-    let command = fields.take("command");
-    let (_, _) = (fields.take("args"), fields.take("env"));
-    let reachable = supported(transport.as_ref(), command.as_ref(), context);
-    let url_field = match command {
-        Some(_) => fields.take("url"),
-        None => fields.require("url", "http://127.0.0.1:9001/mcp", &mut context.report),
-    };
-    let url = url_field.as_ref().and_then(|field| url(field, context));
-
+    let reached = transport::read(&mut fields, context);
     let headers = fields.take("headers").map_or_else(|| Some(BTreeMap::new()), |field| headers(&field, context));
     let ca_file = match fields.take("caFile") {
         Some(field) => ca_file(&field, context).map(Some),
@@ -61,18 +53,17 @@ pub(super) fn read(entry: &Field<'_>, context: &mut Context<'_>) -> Option<Decla
     let timeout = fields.take("timeout").map_or(Some(TIMEOUT_MS), |field| timeout(&field, context));
     fields.finish(&mut context.report);
 
-    if !reachable {
-        return None;
-    }
+    let reached = reached?;
     Some(Declared {
         path: entry.path.clone(),
         name_at: name_field?.place(),
         prefix_at: prefix_field.map_or(entry.place(), |field| field.place()),
-        url_at: url_field?.place(),
+        url_at: reached.at,
         server: Server {
             name: name?,
             prefix: prefix?,
-            url: url?,
+            transport: reached.transport,
+            url: reached.url,
             headers: headers?,
             ca_file: ca_file?,
             era: era?,
@@ -103,30 +94,6 @@ fn prefix(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
     }
     Some(prefix.to_owned())
 }
-
-/// Whether this release can reach a server of this kind.
-fn supported(transport: Option<&Field<'_>>, command: Option<&Field<'_>>, context: &mut Context<'_>) -> bool {
-    if let Some(command) = command {
-        command.mistake(&mut context.report, STDIO);
-        return false;
-    }
-    let Some(transport) = transport else { return true };
-    let choices = [("streamable-http", ""), ("sse", SSE), ("stdio", STDIO)];
-    match transport.choice(&choices, &mut context.report) {
-        Some("") => true,
-        Some(message) => {
-            transport.mistake(&mut context.report, message);
-            false
-        }
-        None => false,
-    }
-}
-
-/// Why a `command` is refused.
-pub(super) const STDIO: &str =
-    "stdio servers are not supported in this release: give the `url` of a Streamable HTTP server instead";
-/// Why the transport of 2024-11-05 is refused.
-pub(super) const SSE: &str = "HTTP+SSE servers (2024-11-05) are not supported in this release: give the `url` of a Streamable HTTP server instead";
 
 /// The server's URL, its variables replaced.
 pub(super) fn url(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
@@ -172,23 +139,18 @@ fn timeout(field: &Field<'_>, context: &mut Context<'_>) -> Option<u64> {
 }
 
 impl Declared {
-    /// A server of which only name, prefix, URL and headers are told.
-    pub(super) fn plain(
-        entry: &Field<'_>,
-        url_at: Place,
-        name: String,
-        url: String,
-        headers: BTreeMap<String, String>,
-    ) -> Self {
+    /// A server of which only the name, how it is reached and headers are told.
+    pub(super) fn plain(entry: &Field<'_>, name: String, reached: Reached, headers: BTreeMap<String, String>) -> Self {
         Self {
             path: entry.path.clone(),
             name_at: entry.place(),
             prefix_at: entry.place(),
-            url_at,
+            url_at: reached.at,
             server: Server {
                 prefix: format!("{name}_"),
                 name,
-                url,
+                transport: reached.transport,
+                url: reached.url,
                 headers,
                 ca_file: None,
                 era: EraChoice::Auto,

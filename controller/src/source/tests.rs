@@ -1,4 +1,5 @@
 use super::*;
+use protocol::config::{Sharing, Transport};
 
 fn environment(name: &str) -> Option<String> {
     (name == "TOKEN").then(|| "secret".to_owned())
@@ -74,6 +75,33 @@ fn elicitations_are_labelled_where_several_servers_may_ask() {
 }
 
 #[test]
+fn a_process_is_declared_by_its_command() {
+    let declaration = yaml(
+        "servers:\n\
+         \x20 - name: files\n\
+         \x20   command: [npx, -y, \"${TOKEN}\", \"$${A}\"]\n\
+         \x20   transport: stdio\n\
+         \x20   env: { KEY: \"k-${TOKEN}\" }\n\
+         \x20   process: session\n\
+         \x20   idleSeconds: 5\n\
+         \x20   maxProcesses: 3\n\
+         \x20 - { name: shared, command: [x], process: shared }\n\
+         \x20 - { name: plain, command: [x] }\n\
+         \x20 - { name: old, url: \"http://x/sse\", transport: sse }\n",
+    )
+    .unwrap();
+    let transports: Vec<_> = declaration.gateway.servers.into_iter().map(|server| server.transport).collect();
+    let [Transport::Stdio(files), Transport::Stdio(shared), Transport::Stdio(plain), Transport::Sse] = &transports[..]
+    else {
+        panic!("{transports:?}")
+    };
+    assert_eq!((files.program.as_str(), &files.args[..]), ("npx", &["-y", "secret", "${A}"].map(str::to_owned)[..]));
+    assert_eq!((files.env["KEY"].as_str(), files.idle_seconds, files.max_processes), ("k-secret", 5, 3));
+    assert_eq!((plain.sharing, shared.sharing), (Sharing::Session, Sharing::Shared));
+    assert_eq!((plain.idle_seconds, plain.max_processes), (300, 32));
+}
+
+#[test]
 fn what_is_not_said_has_defaults() {
     let declaration = yaml("servers: []").unwrap();
     assert_eq!(declaration.listen, DEFAULT_LISTEN);
@@ -86,7 +114,7 @@ fn each_mistake_is_named_with_its_place_and_its_fix() {
     const URL: &str = "    url: http://127.0.0.1:2/mcp\n";
     for (extra, line, says) in [
         (format!("{URL}    name: c\n"), 7, &["servers[1].name", "twice"][..]),
-        ("    prefix: x_\n".into(), 5, &["servers[1].url: is missing", "url: http://"]),
+        ("    prefix: x_\n".into(), 5, &["servers[1].url: is missing", "url: http://", "or `command: [npx"]),
         (format!("{URL}    prefix: \"a b\"\n"), 7, &["servers[1].prefix: is `a b`", "A-Z"]),
         (format!("{URL}    prefix: {}\n", "x".repeat(65)), 7, &["servers[1].prefix", "64 at most"]),
         (format!("{URL}    prefix: 5\n"), 7, &["servers[1].prefix: is a number", "quotes"]),
@@ -98,13 +126,29 @@ fn each_mistake_is_named_with_its_place_and_its_fix() {
         ("    url: http://x/mcp#f\n".into(), 6, &["servers[1].url", "fragment"]),
         ("    url: http://localhost:8080/mcp\n".into(), 6, &["servers[1].url", "own endpoint"]),
         ("    url: http://${HOST}/mcp\n".into(), 6, &["servers[1].url", "variable HOST, which is not set"]),
-        (format!("{URL}    transport: sse\n"), 7, &["servers[1].transport", "not supported in this release"]),
-        (format!("{URL}    transport: stdio\n"), 7, &["servers[1].transport", "not supported in this release"]),
         (format!("{URL}    transport: tcp\n"), 7, &["servers[1].transport: is `tcp`", "streamable-http, sse, stdio"]),
+        (format!("{URL}    transport: stdio\n"), 5, &["servers[1].command: is missing", "command: [npx"]),
+        (format!("{URL}    command: [npx]\n"), 6, &["servers[1].url: stands beside `command`"]),
+        (format!("{URL}    args: [x]\n"), 7, &["servers[1].args", "into `command`"]),
+        (format!("{URL}    env: {{ A: b }}\n"), 7, &["servers[1].env: is for servers with a `command`"]),
+        (format!("{URL}    idleSeconds: 5\n"), 7, &["servers[1].idleSeconds: is for servers with a `command`"]),
+        ("    transport: sse\n    command: [x]\n".into(), 6, &["servers[1].transport: is for servers with a `url`"]),
+        ("    command: npx -y x\n".into(), 6, &["servers[1].command: is text", "write a list"]),
+        ("    command: []\n".into(), 6, &["servers[1].command: is empty"]),
+        ("    command: [\"\"]\n".into(), 6, &["servers[1].command: begins with an empty text"]),
+        ("    command: [x, 5]\n".into(), 6, &["servers[1].command[1]: is a number", "quotes"]),
+        ("    command: [\"${NONE}\"]\n".into(), 6, &["servers[1].command[0]", "variable NONE"]),
+        ("    command: [x]\n    headers: { A: b }\n".into(), 7, &["servers[1].headers: is for servers with a `url`"]),
+        ("    command: [x]\n    env: { A: 5 }\n".into(), 7, &["servers[1].env.A: is a number", "quotes"]),
+        ("    command: [x]\n    env: { \"A=\": b }\n".into(), 7, &["servers[1].env.A=: is no name of a variable"]),
+        ("    command: [x]\n    env: { A: \"${NONE}\" }\n".into(), 7, &["servers[1].env.A", "variable NONE"]),
+        ("    command: [x]\n    process: each\n".into(), 7, &["servers[1].process: is `each`", "session, shared"]),
+        ("    command: [x]\n    idleSeconds: 0\n".into(), 7, &["servers[1].idleSeconds: is out of range"]),
+        ("    command: [x]\n    maxProcesses: 0\n".into(), 7, &["servers[1].maxProcesses: is out of range"]),
         (
-            "    command: [npx, x]\n    env: { A: b }\n".into(),
-            6,
-            &["servers[1].command: stdio servers are not supported"],
+            "    command: [x]\n    process: shared\n    maxProcesses: 2\n".into(),
+            8,
+            &["servers[1].maxProcesses: is for `process: session`"],
         ),
         (format!("{URL}    headers: {{ \"a b\": x }}\n"), 7, &["servers[1].headers.a b: is no name of a header"]),
         (format!("{URL}    headers: {{ Host: x }}\n"), 7, &["servers[1].headers.Host", "sets itself"]),
@@ -174,10 +218,17 @@ fn the_file_of_a_desktop_client_is_read() {
         r#"{"theme": "dark", "mcpServers": {
             "demo": {"type": "http", "url": "http://127.0.0.1:9001/mcp", "headers": {"X-A": "${TOKEN}"}, "alwaysAllow": []},
             "my server": {"url": "http://127.0.0.1:9002/mcp"},
+            "files": {"command": "npx", "args": ["-y", "${TOKEN}"], "env": {"A": "b"}, "type": "stdio"},
+            "old": {"type": "sse", "url": "http://x/sse"},
             "off": {"command": "npx", "disabled": true}}}"#,
     )
     .unwrap();
-    let [demo, other] = &declaration.gateway.servers[..] else { panic!("two servers") };
+    let [demo, other, files, old] = &declaration.gateway.servers[..] else { panic!("four servers") };
+    let transports = [&demo.transport, &other.transport, &old.transport];
+    assert_eq!(transports, [&Transport::StreamableHttp, &Transport::Auto, &Transport::Sse]);
+    let Transport::Stdio(process) = &files.transport else { panic!("{files:?}") };
+    assert_eq!((process.program.as_str(), &process.args[..]), ("npx", &["-y", "secret"].map(str::to_owned)[..]));
+    assert_eq!((process.env["A"].as_str(), files.prefix.as_str()), ("b", "files_"));
     assert_eq!((demo.prefix.as_str(), demo.headers["x-a"].as_str()), ("demo_", "secret"));
     assert_eq!((other.name.as_str(), other.prefix.as_str()), ("my_server", "my_server_"));
     let notes: Vec<_> = declaration.notes.iter().map(|note| note.field.as_str()).collect();
@@ -187,16 +238,16 @@ fn the_file_of_a_desktop_client_is_read() {
 #[test]
 fn entries_that_cannot_be_served_are_named() {
     let text = json(
-        "{\"mcpServers\": {\n\"files\": {\"command\": \"npx\", \"args\": []},\n\"old\": {\"type\": \"sse\", \"url\": \"http://x/sse\"},\n\
+        "{\"mcpServers\": {\n\"files\": {\"command\": \"npx\", \"args\": [5]},\n\"old\": {\"type\": \"stdio\", \"url\": \"http://x/sse\"},\n\
          \"a b\": {\"url\": \"http://x/\"},\n\"a_b\": {\"url\": \"http://x/\"}}}",
     )
     .unwrap_err()
     .to_string();
     for part in [
         "mcp.json:2:",
-        "mcpServers.files.command: stdio servers are not supported",
+        "mcpServers.files.args[0]: is a number",
         "mcp.json:3:",
-        "mcpServers.old.type: HTTP+SSE",
+        "mcpServers.old.command: is missing",
         "mcpServers.a_b.name: `a_b` is the name of the server in line 4",
     ] {
         assert!(text.contains(part), "{part:?} in {text}");

@@ -89,6 +89,11 @@ pub(super) fn header_value(value: &str) -> Result<(), String> {
     }
 }
 
+/// Whether a process can be given this text.
+pub(super) fn process_text(text: &str) -> Result<(), String> {
+    if text.contains('\0') { Err("holds a NUL character, which no process can be given".into()) } else { Ok(()) }
+}
+
 /// An entry of `allowedOrigins`.
 pub(super) fn origin(text: &str) -> Result<String, String> {
     const FIX: &str = "write scheme and host, as in https://app.example, or \"*\" for all";

@@ -4,7 +4,7 @@ use super::{Phase, Sent, Stream};
 use crate::cache::Way;
 use crate::host;
 use crate::resolver::Decided;
-use protocol::config::PluginServer;
+use protocol::config::Address;
 use protocol::error::Refusal;
 use protocol::http::header;
 use protocol::resolve::Destination;
@@ -60,8 +60,8 @@ impl Stream {
         let shared = self.shared.clone();
         let server = shared.as_ref().and_then(|s| s.settings.server(&destination.server));
         // Not known here yet: the broker can do it.
-        let Some(server) = server else { return self.send_to_broker() };
-        self.address(server, destination);
+        let Some(address) = server.and_then(|s| s.address.as_ref()) else { return self.send_to_broker() };
+        self.address(address, destination);
         self.sent = if self.answering { Sent::Answer(destination.clone()) } else { Sent::Call(destination.clone()) };
         if self.checked {
             self.start_clock();
@@ -70,20 +70,20 @@ impl Stream {
     }
 
     /// The headers that the server is to see. Envoy chooses the route anew after each change.
-    fn address(&mut self, server: &PluginServer, destination: &Destination) {
+    fn address(&mut self, address: &Address, destination: &Destination) {
         self.headers.remove(|name| {
             let clients_own = ["authorization", "cookie", "origin", "accept-encoding", header::LAST_EVENT_ID];
             clients_own.contains(&name) || (name == header::SESSION_ID && destination.session.is_none())
         });
-        self.headers.set(header::CLUSTER, &server.cluster);
-        self.headers.set(":authority", &server.authority);
-        self.headers.set(":path", &server.path);
+        self.headers.set(header::CLUSTER, &address.cluster);
+        self.headers.set(":authority", &address.authority);
+        self.headers.set(":path", &address.path);
         self.headers.set("accept", "application/json, text/event-stream");
         self.headers.set(header::PROTOCOL_VERSION, &destination.protocol_version);
         if let Some(session) = &destination.session {
             self.headers.set(header::SESSION_ID, session);
         }
-        for (name, value) in &server.headers {
+        for (name, value) in &address.headers {
             self.headers.set(name, value);
         }
     }

@@ -1,5 +1,6 @@
 //! What an operator declared, after all checks: every default filled in, every variable replaced.
 
+use super::transport::Transport;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,7 +26,9 @@ pub struct Server {
     pub name: String,
     /// In front of its tools' and prompts' names, separator included; empty for none.
     pub prefix: String,
-    /// Absolute `http` or `https` URL of its MCP endpoint, query included.
+    /// How it is reached.
+    pub transport: Transport,
+    /// Absolute `http` or `https` URL of its MCP endpoint, query included; empty for a process.
     pub url: String,
     /// Sent with every request to it: credentials, mostly. Names in lower case.
     pub headers: BTreeMap<String, String>,

@@ -5,6 +5,8 @@
 
 mod gateway;
 mod plugin;
+mod transport;
 
 pub use gateway::{Access, Editing, EraChoice, Gateway, Limits, OnSessionLoss, Server};
-pub use plugin::{Plugin, PluginServer};
+pub use plugin::{Address, Plugin, PluginServer};
+pub use transport::{Process, Sharing, Transport};

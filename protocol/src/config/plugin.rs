@@ -34,6 +34,17 @@ pub struct PluginServer {
     /// Its prefix; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
+    /// Where Envoy sends calls for it; `None` if only the broker can reach it.
+    #[serde(flatten)]
+    pub address: Option<Address>,
+    /// Milliseconds until its answer has to begin.
+    pub timeout_ms: u64,
+}
+
+/// How Envoy reaches a server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Address {
     /// Envoy cluster.
     pub cluster: String,
     /// `:authority` that the server expects: host, and port unless it is the scheme's own.
@@ -43,6 +54,4 @@ pub struct PluginServer {
     /// Headers to set on requests to it. Names in lower case.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// Milliseconds until its answer has to begin.
-    pub timeout_ms: u64,
 }
