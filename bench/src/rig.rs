@@ -8,6 +8,7 @@ use broker::{Broker, Options};
 use controller::render::{BOOTSTRAP_FILE, Layout, render};
 use controller::sink::Folder;
 use controller::source::Source;
+use protocol::config::FilterMode;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,6 +72,7 @@ impl Rig {
             broker: internal.local_addr().map_err(|error| error.to_string())?,
             key: KEY.to_owned(),
             wasm: parts.wasm.clone(),
+            mode: FilterMode::Body,
             directory: folder.path().to_owned(),
             admin: Some(admin.clone()),
             system_ca: openssl_probe::probe().cert_file.unwrap_or_default(),

@@ -1,7 +1,9 @@
 //! The command line.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use controller::source::Source;
+use protocol::config::FilterMode;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -64,6 +66,9 @@ pub(crate) struct RunArgs {
     /// The filter's module [default: mcp-gateway.wasm beside this program]
     #[arg(long, value_name = "PATH", env = "MCP_GATEWAY_WASM")]
     pub(crate) wasm: Option<PathBuf>,
+    /// How Envoy runs the filter: `header` as Istio's WasmPlugin does, where only modern calls take the fast path
+    #[arg(long, value_name = "MODE", default_value = "body", value_parser = filter_mode())]
+    pub(crate) filter_mode: FilterMode,
     /// Envoy's worker threads [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<u16>,
@@ -97,7 +102,15 @@ pub(crate) struct RenderArgs {
     /// The filter's module, as Envoy finds it
     #[arg(long, value_name = "PATH", default_value = "dist/mcp-gateway.wasm")]
     pub(crate) wasm: PathBuf,
+    /// How Envoy runs the filter: `header` as Istio's WasmPlugin does, where only modern calls take the fast path
+    #[arg(long, value_name = "MODE", default_value = "body", value_parser = filter_mode())]
+    pub(crate) filter_mode: FilterMode,
     /// What the filter proves itself with; the same file as for `broker`
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+}
+
+fn filter_mode() -> impl TypedValueParser<Value = FilterMode> {
+    PossibleValuesParser::new(["body", "header"])
+        .map(|mode| if mode == "header" { FilterMode::Header } else { FilterMode::Body })
 }

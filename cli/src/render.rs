@@ -13,6 +13,7 @@ pub(crate) fn render(args: &RenderArgs) -> Result<(), Failure> {
         broker: args.broker,
         key: key::read(args.key_file.as_deref(), args.broker)?,
         wasm: args.wasm.clone(),
+        mode: args.filter_mode,
         directory: args.output.clone(),
         admin: None,
         system_ca: system_ca(),

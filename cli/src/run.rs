@@ -59,6 +59,7 @@ async fn start(args: RunArgs) -> Result<Running, Failure> {
         broker: address(&internal)?,
         key: key::random()?,
         wasm,
+        mode: args.filter_mode,
         directory: folder.path().to_owned(),
         admin: Some(folder.path().join("admin.sock")),
         system_ca: system_ca(),

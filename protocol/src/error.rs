@@ -66,6 +66,11 @@ impl Refusal {
         Self::transport(404, code::SESSION, "Session not found or ended: send a new initialize request.")
     }
 
+    /// A header that matters once is there more than once.
+    pub fn repeated(header: &str) -> Self {
+        Self::transport(400, code::TRANSPORT, format!("Header {header} is there more than once."))
+    }
+
     /// Something upstream failed. `what` names the server and what happened, in the gateway's words.
     pub fn upstream(era: Era, what: impl Into<Cow<'static, str>>) -> Self {
         Self::answer(era, code::INTERNAL, what)

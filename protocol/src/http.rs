@@ -17,6 +17,9 @@ pub mod header {
     /// Resumption of a legacy stream.
     pub const LAST_EVENT_ID: &str = "last-event-id";
 
+    /// Headers that matter once or not at all.
+    pub const SINGLE: [&str; 5] = [SESSION_ID, PROTOCOL_VERSION, METHOD, NAME, "content-type"];
+
     /// What internal headers begin with. A client's own are removed.
     pub const INTERNAL_PREFIX: &str = "x-mcp-";
     /// Filter to broker: the key of [`crate::config::Plugin`].

@@ -39,17 +39,18 @@ pub(crate) struct Request {
 }
 
 /// Carries a legacy client's request to the session it has with the server, which is opened if need be. A session that the
-/// server has forgotten is opened anew and the request repeated, once.
-pub(crate) async fn legacy(session: &Arc<Session>, request: Request) -> Result<Response, Refusal> {
+/// server has forgotten is opened anew and the request repeated, once. `headers` are the client's.
+pub(crate) async fn legacy(session: &Arc<Session>, request: Request, headers: &HeaderMap) -> Result<Response, Refusal> {
     let in_flight = session.begin(&request.id).ok_or_else(|| {
         let message = "A request with this id has not been answered yet: use each id once in a session.";
         Refusal::answer(Era::Legacy, code::INVALID_REQUEST, message)
     })?;
     let mut upstream = session.upstream(&request.server).await?;
-    let mut attempt = send(&upstream, &request).await?;
+    let extra: HeaderMap = traces(headers).collect();
+    let mut attempt = send(&upstream, &request, &extra).await?;
     if matches!(attempt, Attempt::Lost) {
         upstream = session.reopen(&upstream).await?;
-        attempt = send(&upstream, &request).await?;
+        attempt = send(&upstream, &request, &extra).await?;
     }
     let Attempt::Answered(answer) = attempt else {
         return Err(failed(Era::Legacy, request.server.name(), &UpstreamError::SessionLost));
@@ -85,23 +86,32 @@ enum Answer {
     Coming(Reply),
 }
 
-async fn send(upstream: &Upstream, request: &Request) -> Result<Attempt, Refusal> {
+async fn send(upstream: &Upstream, request: &Request, extra: &HeaderMap) -> Result<Attempt, Refusal> {
     let wrong = |error: UpstreamError| failed(Era::Legacy, request.server.name(), &error);
     let client = request.server.client();
-    let reply = client.post(&upstream.leg, request.body.clone(), &HeaderMap::new()).await.map_err(wrong)?;
+    let reply = client.post(&upstream.leg, request.body.clone(), extra).await.map_err(wrong)?;
     if reply.is_success() {
         upstream.session.mark_worked();
         return Ok(Attempt::Answered(Answer::Coming(reply)));
     }
     let (status, media) = (reply.status, reply.media);
-    // An HTTP error may still carry the answer; only one that does not can mean that the session is gone.
+    // An HTTP error may still carry the answer.
     if media == Some(Media::Json) {
         let message = collect(reply.body).await.map_err(wrong)?;
         if deliver::answers(&message, &request.id) {
+            if upstream.session.lost(status) && upstream.is_forgotten().await {
+                return Ok(Attempt::Lost);
+            }
             return Ok(Attempt::Answered(Answer::Whole(message)));
         }
     }
     if upstream.session.lost(status) { Ok(Attempt::Lost) } else { Err(wrong(UpstreamError::Status(status))) }
+}
+
+/// What traces a request through several systems, of a client's headers.
+fn traces(client: &HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let is_trace = |name: &HeaderName| matches!(name.as_str(), "traceparent" | "tracestate" | "baggage");
+    client.iter().filter(move |(name, _)| is_trace(name)).map(|(name, value)| (name.clone(), value.clone()))
 }
 
 /// Carries a modern client's request to a modern server. `name` is what the server knows the target by; `headers` are the
@@ -140,12 +150,9 @@ pub(crate) async fn modern(
 
 /// The headers of a modern request: what names it, and those of the client's that belong to the call.
 fn modern_headers(method: &str, name: Option<&str>, client: &HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (header, value) in client {
-        let header_name = header.as_str();
-        if header_name.starts_with("mcp-param-") || matches!(header_name, "traceparent" | "tracestate" | "baggage") {
-            headers.append(header.clone(), value.clone());
-        }
+    let mut headers: HeaderMap = traces(client).collect();
+    for (header, value) in client.iter().filter(|(header, _)| header.as_str().starts_with("mcp-param-")) {
+        headers.append(header.clone(), value.clone());
     }
     let mut set = |header: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {

@@ -9,7 +9,7 @@ use protocol::era::{Era, Revision};
 use protocol::error::{Refusal, code};
 use protocol::http::Accepts;
 use protocol::request;
-use protocol::route::verify;
+use protocol::route::{no_batches, verify};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const ANSWER_LIMIT: usize = 64 << 20;
 pub(super) async fn post(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>) -> Result<Response, Refusal> {
     let bad = |message: &'static str| Refusal::transport(400, code::INVALID_REQUEST, message);
     if session.revision != Revision::V2025_03_26 {
-        return Err(bad("Only revision 2025-03-26 has batches: send each message on its own."));
+        return Err(no_batches());
     }
     let items: Vec<&RawValue> = serde_json::from_slice(&posted.body).map_err(|_| bad("The batch cannot be read."))?;
     if items.is_empty() || items.len() > LONGEST {

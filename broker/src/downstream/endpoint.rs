@@ -1,21 +1,21 @@
 //! `/mcp`: from the first header to the answer.
 
+use super::body::{self, Unread};
 use super::{App, get, legacy, modern, reply};
 use crate::resolve::{self, Owner};
 use crate::upstream::Registry;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
+use bytes::Bytes;
 use protocol::config::Access;
 use protocol::era::Era;
-use protocol::error::{Refusal, code};
+use protocol::error::Refusal;
 use protocol::http::{Accepts, header as names};
 use protocol::jsonrpc::Id;
-use protocol::request::{self, Envelope};
+use protocol::request::Envelope;
 use protocol::resolve::Target;
 use protocol::route::{Call, Head, Verb, admit};
 use std::sync::Arc;
@@ -93,10 +93,11 @@ async fn handle(app: &Arc<App>, request: Request, from_filter: bool) -> Response
     let head = head(&parts);
     // The filter has checked where the request comes from, and may ask under a name of its own.
     let access = if from_filter { everybody() } else { app.gateway().access.clone() };
-    let admitted = match admit(&head, &access) {
+    let admitted = match unambiguous(&parts.headers).and_then(|()| admit(&head, &access)) {
         Ok(admitted) => admitted,
         Err(refusal) => {
             app.metrics.count(None, true);
+            body::ignore(body).await;
             return reply::refusal(&refusal, None, Accepts::parse(head.accept));
         }
     };
@@ -123,15 +124,11 @@ async fn post(
     filter: FromFilter<'_>,
 ) -> Response {
     let limit = app.gateway().limits.held_body_bytes as usize;
-    let read = async {
-        let body = read_body(headers, body, limit).await?;
-        request::read(&body).map(|envelope| (body, envelope))
-    };
-    let (body, envelope) = match read.await {
+    let (body, envelope) = match body::read(body, limit).await {
         Ok(read) => read,
-        Err(refusal) => {
+        Err(Unread { refusal, id }) => {
             app.metrics.count(None, true);
-            return reply::refusal(&refusal, None, accepts);
+            return reply::refusal(&refusal, id.as_ref(), accepts);
         }
     };
     let posted = Posted { head: *head, headers, accepts, envelope, body, filter };
@@ -143,28 +140,12 @@ async fn post(
     answer.unwrap_or_else(|refusal| reply::refusal(&refusal, posted.id(), accepts))
 }
 
-async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
-    let too_large = || {
-        let message = format!(
-            "The message is larger than the {limit} bytes that the gateway holds: send less, or raise limits.heldBody."
-        );
-        Refusal::transport(413, code::TRANSPORT, message)
-    };
-    let announced = text(headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_large());
+/// Refuses a request that says twice what has to be said once.
+fn unambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
+    match names::SINGLE.into_iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
+        Some(name) => Err(Refusal::repeated(name)),
+        None => Ok(()),
     }
-    let mut all = BytesMut::new();
-    let mut chunks = body.into_data_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk =
-            chunk.map_err(|_| Refusal::transport(400, code::PARSE, "The body ended before it was complete."))?;
-        if all.len() + chunk.len() > limit {
-            return Err(too_large());
-        }
-        all.extend_from_slice(&chunk);
-    }
-    Ok(all.freeze())
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

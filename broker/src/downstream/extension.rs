@@ -37,7 +37,7 @@ pub(super) async fn legacy(
     method: &str,
 ) -> Result<Response, Refusal> {
     let server = owner(app, Era::Legacy, session.asks_back(), method)?;
-    bridge::legacy(session, request(server, posted, id)).await
+    bridge::legacy(session, request(server, posted, id), posted.headers).await
 }
 
 /// Carries a modern client's request to the server that declares its extension.

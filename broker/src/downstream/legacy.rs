@@ -102,7 +102,7 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
                 let body = without(&posted.body, &call.target, &added);
                 let rules = resolve::rules(&app.registry, &server);
                 let request = bridge::Request { server, id: id.clone(), body, accepts, rules };
-                return bridge::legacy(session, request).await;
+                return bridge::legacy(session, request, posted.headers).await;
             }
             match tasks::legacy(app, session, posted, id).await {
                 Some(answer) => answer,
@@ -118,7 +118,7 @@ async fn forget_lost(session: &Arc<Session>, posted: &Posted<'_>) -> Result<(), 
     let Some(lost) = posted.filter.lost else { return Ok(()) };
     if let Some(upstream) = session.open_upstream(lost.server).await
         && upstream.session.id.as_deref() == Some(lost.session)
-        && let Err(UpstreamError::SessionLost) = upstream.server.client().request(&upstream.leg, "ping", None).await
+        && upstream.is_forgotten().await
     {
         session.reopen(&upstream).await?;
     }
@@ -214,7 +214,7 @@ async fn complete(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, i
     let body = without(&posted.body, target, &added);
     let rules = resolve::rules(&app.registry, &server);
     let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
-    bridge::legacy(session, request).await
+    bridge::legacy(session, request, posted.headers).await
 }
 
 /// The members of the completion of a server that completes nothing.

@@ -5,6 +5,7 @@
 //! * [`operator`]: health, status, metrics.
 
 mod batch;
+mod body;
 mod capabilities;
 mod endpoint;
 mod extension;

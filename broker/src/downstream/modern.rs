@@ -9,19 +9,19 @@ use crate::catalog::Kind;
 use crate::resolve::{self, Owner};
 use axum::response::Response;
 use protocol::era::{Era, SUPPORTED_MODERN};
-use protocol::error::{Refusal, code};
+use protocol::error::Refusal;
 use protocol::json::quote;
 use protocol::jsonrpc::Id;
 use protocol::request::{MessageKind, Text};
-use protocol::route::{Early, early, verify};
+use protocol::route::{Early, check_version, early, no_batches, verify};
 use std::sync::Arc;
 
 /// Answers what a modern client posted.
 pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> {
     let envelope = &posted.envelope;
+    check_version(posted.head.protocol_version)?;
     if envelope.batch {
-        let message = "Only revision 2025-03-26 has batches: send each message on its own.";
-        return Err(Refusal::transport(400, code::INVALID_REQUEST, message));
+        return Err(no_batches());
     }
     let (MessageKind::Request, Some(id)) = (verify(Era::Modern, &posted.head, envelope)?, &envelope.id) else {
         return Ok(reply::accepted());

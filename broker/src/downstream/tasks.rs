@@ -46,7 +46,7 @@ pub(super) async fn legacy(
                 let Task { server, body, .. } = task(app, Era::Legacy, session.asks_back(), posted).await?;
                 let rules = resolve::rules(&app.registry, &server);
                 let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
-                bridge::legacy(session, request).await
+                bridge::legacy(session, request, posted.headers).await
             }
             .await,
         ),

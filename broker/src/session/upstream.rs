@@ -126,6 +126,12 @@ impl Upstream {
         }
     }
 
+    /// Asks the server whether it still knows this session.
+    pub async fn is_forgotten(&self) -> bool {
+        let answer = self.server.client().request(&self.leg, "ping", None).await;
+        matches!(answer, Err(UpstreamError::SessionLost))
+    }
+
     /// Sends `resources/subscribe` or `resources/unsubscribe` for one of the server's own URIs.
     pub async fn send_subscription(&self, method: &str, uri: &str) -> Result<(), UpstreamError> {
         let params = format!("{{\"uri\":{}}}", quote(uri));

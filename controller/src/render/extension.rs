@@ -1,7 +1,7 @@
 //! The filter as an extension: `envoy.extensions.filters.http.wasm.v3.Wasm` in a `TypedExtensionConfig`.
 
 use super::{FILTER, Layout};
-use protocol::config::Plugin;
+use protocol::config::{FilterMode, Plugin};
 use serde_json::{Value, json};
 
 /// The filter with its plugin configuration.
@@ -26,8 +26,8 @@ pub(super) fn extension(plugin: &Plugin, layout: &Layout) -> Value {
                 // A trap costs the worker its virtual machine; without this it would answer 503 for ever.
                 "failure_policy": "FAIL_RELOAD",
                 "reload_config": { "backoff": { "base_interval": "0.1s" } },
-                // The filter waits for the body before the route is taken.
-                "allow_on_headers_stop_iteration": true,
+                // In body mode the filter waits for the body before the route is taken.
+                "allow_on_headers_stop_iteration": plugin.mode == FilterMode::Body,
             },
         },
     })

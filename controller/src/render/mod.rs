@@ -15,7 +15,7 @@ mod version;
 
 pub use plugin::plugin;
 
-use protocol::config::Gateway;
+use protocol::config::{FilterMode, Gateway};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -42,6 +42,8 @@ pub struct Layout {
     pub key: String,
     /// The filter's module, as Envoy finds it.
     pub wasm: PathBuf,
+    /// How Envoy runs the filter.
+    pub mode: FilterMode,
     /// The folder of the rendered files, as Envoy finds it.
     pub directory: PathBuf,
     /// Socket of Envoy's administration interface, if it is to have one.

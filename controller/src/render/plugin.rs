@@ -14,6 +14,7 @@ pub fn plugin(gateway: &Gateway, layout: &Layout) -> Plugin {
         access: gateway.access.clone(),
         limits: gateway.limits.clone(),
         editing: gateway.editing.clone(),
+        mode: layout.mode,
     }
 }
 

@@ -1,5 +1,7 @@
 use super::*;
-use protocol::config::{Access, Editing, EraChoice, Limits, OnSessionLoss, Process, Server, Sharing, Transport};
+use protocol::config::{
+    Access, Editing, EraChoice, FilterMode, Limits, OnSessionLoss, Process, Server, Sharing, Transport,
+};
 use std::collections::BTreeMap;
 
 fn server(name: &str, url: &str) -> Server {
@@ -26,6 +28,7 @@ fn layout() -> Layout {
         broker: "127.0.0.1:8091".parse().unwrap(),
         key: "k".to_owned(),
         wasm: "dist/mcp-gateway.wasm".into(),
+        mode: FilterMode::Body,
         directory: "envoy-local".into(),
         admin: None,
         system_ca: "/ca.pem".into(),

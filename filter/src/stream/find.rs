@@ -4,6 +4,7 @@ use super::{Phase, Stream};
 use crate::cache::{Key, Known};
 use crate::root::Shared;
 use crate::{ended, host, resolver};
+use protocol::config::PluginServer;
 use protocol::era::Era;
 use protocol::http::{Accepts, encode_value, header};
 use protocol::naming::Tagged;
@@ -16,7 +17,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// How long the broker may take to say where an unprefixed name leads.
-const LOOKUP: Duration = Duration::from_secs(60);
+pub(super) const LOOKUP: Duration = Duration::from_secs(60);
 
 /// How the message is changed for its server.
 struct Edit {
@@ -38,33 +39,25 @@ impl Stream {
             return self.pass_on(size);
         }
         let text = &call.target.text;
-        let route = match call.kind {
-            CallKind::Resource => shared.settings.table.by_uri(text),
-            CallKind::Tool | CallKind::Prompt => shared.settings.table.by_name(text),
-        };
-        let server = route.as_ref().and_then(|route| shared.settings.plugin.servers.get(route.server));
-        let (target, edit) = match (server, &route) {
-            (Some(server), Some(route)) => {
+        let (target, edit, timeout) = match by_prefix(&shared, call.kind, text) {
+            Some((server, added)) => {
                 let mut name = text.clone();
-                name.replace_range(route.added.clone(), "");
-                let edit = cut(&call.target, &route.added).map(|cut| Edit {
+                name.replace_range(added.clone(), "");
+                let edit = cut(&call.target, &added).map(|cut| Edit {
                     server: server.name.clone(),
                     cut,
                     replacement: String::new(),
                     name: Some(name),
                 });
-                (Target::Server(server.name.clone()), edit)
+                (Target::Server(server.name.clone()), edit, Duration::from_millis(server.timeout_ms))
             }
-            _ => (unprefixed(call.kind, text), None),
+            None => (unprefixed(call.kind, text), None, LOOKUP),
         };
-        let timeout = server.map_or(LOOKUP, |s| Duration::from_millis(s.timeout_ms));
         self.find(&shared, Key { era, session, target }, edit, timeout, size)
     }
 
-    /// Takes the prefix out, and finds out where to go: from the cache, or from the broker.
+    /// Takes the prefix out, and finds out where to go.
     fn find(&mut self, shared: &Shared, key: Key, edit: Option<Edit>, timeout: Duration, size: usize) -> Action {
-        let ended = key.session.as_deref().map_or(0, ended::mark);
-        let known = shared.cache.borrow_mut().get(&key, ended, shared.epoch.get(), shared.now.get());
         match edit {
             None => self.give_back(size, None),
             Some(Edit { server, cut, replacement, name }) => {
@@ -75,6 +68,13 @@ impl Stream {
                 self.cut_for = Some(server);
             }
         }
+        self.look_up(shared, key, timeout)
+    }
+
+    /// Finds out where to go: from the cache, or from the broker.
+    pub(super) fn look_up(&mut self, shared: &Shared, key: Key, timeout: Duration) -> Action {
+        let ended = key.session.as_deref().map_or(0, ended::mark);
+        let known = shared.cache.borrow_mut().get(&key, ended, shared.epoch.get(), shared.now.get());
         match known {
             Known::Fresh(way) => {
                 self.key = Some(key);
@@ -117,6 +117,22 @@ impl Stream {
     /// Gives the body so far back to Envoy, of which it shows the last `size` bytes, with `edit` made: the bytes of a cut, and
     /// what stands in their place.
     fn give_back(&mut self, size: usize, edit: Option<(&Cut, &[u8])>) {
+        if self.original.is_none() {
+            return;
+        }
+        self.splice(size, edit);
+        if let Some((cut, replacement)) = edit {
+            let length = self.headers.get("content-length").and_then(|length| length.parse::<u64>().ok());
+            if let Some(length) = length {
+                let length = (length + replacement.len() as u64).saturating_sub(cut.len());
+                self.headers.set("content-length", &length.to_string());
+            }
+        }
+        self.keep_short();
+    }
+
+    /// Gives the body so far back to Envoy as [`Self::give_back`] does, with the headers as they are.
+    pub(super) fn splice(&mut self, size: usize, edit: Option<(&Cut, &[u8])>) {
         let Some(body) = &self.original else { return };
         let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(body.len());
         let (start, end, replacement) = match edit {
@@ -131,18 +147,25 @@ impl Stream {
             // A host can replace the beginning of a body only.
             host::set_body(BufferType::HttpRequestBody, end, &[head, replacement].concat());
         }
-        if let Some((cut, replacement)) = edit {
-            let length = self.headers.get("content-length").and_then(|length| length.parse::<u64>().ok());
-            if let Some(length) = length {
-                let length = (length + replacement.len() as u64).saturating_sub(cut.len());
-                self.headers.set("content-length", &length.to_string());
-            }
-        }
-        self.keep_short();
     }
 }
 
-fn unprefixed(kind: CallKind, text: &str) -> Target {
+/// The server whose prefix a name or URI has, and where that stands in it.
+pub(super) fn by_prefix<'a>(
+    shared: &'a Shared,
+    kind: CallKind,
+    text: &str,
+) -> Option<(&'a PluginServer, Range<usize>)> {
+    let table = &shared.settings.table;
+    let route = match kind {
+        CallKind::Resource => table.by_uri(text),
+        CallKind::Tool | CallKind::Prompt => table.by_name(text),
+    }?;
+    Some((shared.settings.plugin.servers.get(route.server)?, route.added))
+}
+
+/// What the broker is asked about a name or URI that has no prefix.
+pub(super) fn unprefixed(kind: CallKind, text: &str) -> Target {
     match kind {
         CallKind::Tool => Target::Tool(text.to_owned()),
         CallKind::Prompt => Target::Prompt(text.to_owned()),

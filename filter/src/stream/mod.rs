@@ -3,6 +3,7 @@
 //! Headers are held until the body has told what is called, and released at that byte; what follows is checked as it streams.
 //! Every callback goes by [`Phase`], so that a body that arrives while the broker is being asked waits too.
 
+mod by_headers;
 mod find;
 mod send;
 
@@ -11,6 +12,8 @@ use crate::cache::{Key, Way};
 use crate::headers::Headers;
 use crate::root::Shared;
 use crate::{host, reply};
+use by_headers::Expected;
+use protocol::config::FilterMode;
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
 use protocol::http::{Accepts, header};
@@ -28,8 +31,6 @@ const ENDPOINT: &str = "/mcp";
 const REPEATABLE: usize = 64 << 10;
 /// Headers that a client's request must not carry beside the internal ones.
 const STEERING: &str = "x-envoy-";
-/// Headers that matter once or not at all.
-const SINGLE: [&str; 5] = [header::SESSION_ID, header::PROTOCOL_VERSION, header::METHOD, header::NAME, "content-type"];
 
 /// How far a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,10 @@ enum Phase {
     Reading,
     /// The broker is being asked.
     Waiting,
+    /// Header mode: on its way to the server that its headers name; its body has not come to the name yet.
+    Matching,
+    /// Header mode: its body names something else than its headers; nothing more of it goes out.
+    Contradicted,
     /// On its way; its body is checked as it streams.
     Released,
     /// Answered by the filter.
@@ -82,6 +87,8 @@ pub(crate) struct Stream {
     cut_for: Option<String>,
     /// The message answers a server's request.
     answering: bool,
+    /// Header mode: what the body has to name.
+    expected: Option<Expected>,
     pub(crate) sent: Sent,
     pub(crate) answer: Answer,
 }
@@ -103,6 +110,7 @@ impl Stream {
             stale: None,
             cut_for: None,
             answering: false,
+            expected: None,
             sent: Sent::Nowhere,
             answer: Answer::default(),
         }
@@ -163,12 +171,9 @@ impl Stream {
         let Some(shared) = self.shared.clone() else {
             return self.refuse(&Refusal::upstream(Era::Legacy, "The gateway has no configuration yet."));
         };
-        let repeated = SINGLE.into_iter().find(|name| self.headers.repeated(name));
+        let repeated = header::SINGLE.into_iter().find(|name| self.headers.repeated(name));
         let admitted = match repeated {
-            Some(name) => {
-                let message = format!("Header {name} is there more than once.");
-                Err(Refusal::transport(400, code::TRANSPORT, message))
-            }
+            Some(name) => Err(Refusal::repeated(name)),
             None => admit(&head(&self.headers), &shared.settings.plugin.access),
         };
         match admitted {
@@ -185,6 +190,7 @@ impl Stream {
             Some(Verb::Post) if end => {
                 self.refuse(&Refusal::transport(400, code::PARSE, "The body is empty: send a JSON-RPC message."))
             }
+            Some(Verb::Post) if shared.settings.plugin.mode == FilterMode::Header => self.route_by_headers(&shared),
             Some(Verb::Post) => Action::Pause,
             _ => self.send_to_broker(),
         }
@@ -214,6 +220,8 @@ impl Stream {
         match self.phase {
             Phase::Reading => self.decide(size, whole),
             Phase::Waiting => Action::StopIterationAndWatermark,
+            Phase::Matching => self.match_body(size, whole),
+            Phase::Contradicted => self.contradict(size, whole),
             _ => Action::Continue,
         }
     }
@@ -231,13 +239,15 @@ impl Stream {
         match self.phase {
             Phase::Reading => self.decide(0, true),
             Phase::Waiting => Action::Pause,
+            Phase::Matching => self.match_body(0, true),
+            Phase::Contradicted => self.contradict(0, true),
             _ => Action::Continue,
         }
     }
 
     fn keep(&mut self, bytes: Vec<u8>) {
         let Some(original) = &mut self.original else { return };
-        if self.phase != Phase::Reading && original.len() + bytes.len() > REPEATABLE {
+        if !matches!(self.phase, Phase::Reading | Phase::Matching) && original.len() + bytes.len() > REPEATABLE {
             self.original = None;
         } else if original.is_empty() {
             *original = bytes;

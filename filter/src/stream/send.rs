@@ -27,6 +27,8 @@ impl Stream {
         }
         let action = match decided {
             Some(Ok(way)) => self.go(way),
+            // Only the body has the id to answer with. The broker waits for it, and says the same.
+            Some(Err(_)) if self.expected.is_some() => self.send_to_broker(),
             Some(Err(refusal)) => self.refuse(refusal),
             None => self.unavailable(),
         };
@@ -38,6 +40,7 @@ impl Stream {
     pub(super) fn unavailable(&mut self) -> Action {
         match self.stale.take() {
             Some(way) => self.go(&way),
+            None if self.expected.is_some() => self.send_to_broker(),
             None => {
                 let message = "The gateway's broker cannot be reached, so the call could not be routed: try again.";
                 self.refuse(&Refusal::upstream(self.era(), message))
@@ -63,6 +66,9 @@ impl Stream {
         let Some(address) = server.and_then(|s| s.address.as_ref()) else { return self.send_to_broker() };
         self.address(address, destination);
         self.sent = if self.answering { Sent::Answer(destination.clone()) } else { Sent::Call(destination.clone()) };
+        if self.expected.is_some() {
+            return self.release_headers();
+        }
         if self.checked {
             self.start_clock();
         }

@@ -8,5 +8,5 @@ mod plugin;
 mod transport;
 
 pub use gateway::{Access, Editing, EraChoice, Gateway, Limits, OnSessionLoss, Server};
-pub use plugin::{Address, Plugin, PluginServer};
+pub use plugin::{Address, FilterMode, Plugin, PluginServer};
 pub use transport::{Process, Sharing, Transport};

@@ -23,6 +23,21 @@ pub struct Plugin {
     /// How servers' messages are changed.
     #[serde(default)]
     pub editing: Editing,
+    /// How Envoy runs the filter.
+    #[serde(default)]
+    pub mode: FilterMode,
+}
+
+/// How Envoy runs the filter, which decides what it can route by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FilterMode {
+    /// With `allow_on_headers_stop_iteration`: headers can wait for the body, so every call is routed by what its body names.
+    #[default]
+    Body,
+    /// Without it, as Istio's `WasmPlugin` does: a modern call is routed by what its headers name, anything else goes to the
+    /// broker.
+    Header,
 }
 
 /// A server, as the filter sees it.

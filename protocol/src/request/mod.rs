@@ -6,7 +6,7 @@
 mod cut;
 mod tree;
 
-pub use cut::{Cut, cut};
+pub use cut::{Cut, cut, cut_padded};
 
 use crate::error::{Refusal, code};
 use crate::json::{Found, Kind, Mark, ScanError, Scanner, unquote};

@@ -109,6 +109,12 @@ pub fn verify(era: Era, head: &Head<'_>, envelope: &Envelope) -> Result<MessageK
     Ok(kind)
 }
 
+/// What is said to a batch outside 2025-03-26 (400, -32600).
+pub fn no_batches() -> Refusal {
+    let message = "Only revision 2025-03-26 has batches: send each message on its own.";
+    Refusal::transport(400, code::INVALID_REQUEST, message)
+}
+
 fn verify_modern(kind: MessageKind, head: &Head<'_>, envelope: &Envelope) -> Result<(), Refusal> {
     check_version(head.protocol_version)?;
     match kind {

@@ -10,4 +10,4 @@ mod admit;
 mod body;
 
 pub use admit::{Admitted, Head, Verb, admit, check_version};
-pub use body::{Call, CallKind, Early, early, verify};
+pub use body::{Call, CallKind, Early, early, no_batches, verify};
