@@ -1,5 +1,6 @@
 //! The gateway as it is shipped.
 
+use crate::Front;
 use crate::client::Http;
 use crate::process::{Process, built, root};
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,12 +16,20 @@ use tempfile::TempDir;
 pub struct Config {
     servers: String,
     rest: String,
+    front: Front,
 }
 
 impl Config {
     /// One without servers.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Behind another front than Envoy in body mode.
+    #[must_use]
+    pub fn at(mut self, front: Front) -> Self {
+        self.front = front;
+        self
     }
 
     /// With a server. Without a prefix where that is empty.
@@ -64,6 +73,7 @@ pub struct Gateway {
     endpoint: String,
     operator: String,
     directory: TempDir,
+    front: Front,
 }
 
 impl Gateway {
@@ -71,12 +81,10 @@ impl Gateway {
         let directory = tempfile::tempdir().expect("a folder for temporary files");
         let file = directory.path().join("gateway.yaml");
         std::fs::write(&file, config.text()).expect("writing gateway.yaml");
-        let args = ["run", "-f", path(&file), "--listen", "127.0.0.1:0", "--envoy", path(envoy())];
-        let wasm = built("mcp-gateway.wasm");
-        let process = Process::start(&built("mcp-gateway"), &[&args[..], &["--wasm", path(&wasm)]].concat());
+        let process = launch(config.front, &file);
         let endpoint = process.says("the gateway tells its endpoint", |line| url_in(line, "/mcp")).await;
         let operator = process.says("the gateway tells where its status is", |line| url_in(line, "/status")).await;
-        let gateway = Self { process, endpoint, operator, directory };
+        let gateway = Self { process, endpoint, operator, directory, front: config.front };
         gateway.settled().await;
         gateway
     }
@@ -114,6 +122,11 @@ impl Gateway {
         servers.into_iter().find(|server| server["name"] == name).unwrap_or_default()
     }
 
+    /// What clients talk to.
+    pub fn front(&self) -> Front {
+        self.front
+    }
+
     /// Waits until every server has been asked once, and Envoy serves.
     pub async fn settled(&self) {
         let http = Http::new();
@@ -121,7 +134,7 @@ impl Gateway {
             (http.try_get(&self.operator("/readyz")).await?.status == 200).then_some(())
         })
         .await;
-        crate::until_told("Envoy serves", async || {
+        crate::until_told("the front serves", async || {
             (http.try_get(&self.at("/healthz")).await?.status == 200).then_some(())
         })
         .await;
@@ -162,7 +175,12 @@ impl Gateway {
     pub fn freeze(&self) -> Frozen {
         let pid = Pid::from_raw(self.broker().cast_signed()).expect("processes have ids");
         kill_process(pid, Signal::STOP).expect("stopping the broker");
-        Frozen(pid)
+        let frozen = Frozen(pid);
+        let state = || std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        while !state().contains("State:\tT") {
+            std::thread::yield_now();
+        }
+        frozen
     }
 
     /// The process of broker and command line.
@@ -186,6 +204,21 @@ impl Drop for Frozen {
         // It may be gone.
         let _ = kill_process(self.0, Signal::CONT);
     }
+}
+
+fn launch(front: Front, file: &Path) -> Process {
+    let (any, binary) = ("127.0.0.1:0", built("mcp-gateway"));
+    let mode = match front {
+        Front::Body => "body",
+        Front::Header => "header",
+        Front::Broker => {
+            let args = ["broker", "-f", path(file), "--listen", any, "--internal-listen", any];
+            return Process::start(&binary, &args);
+        }
+    };
+    let wasm = built("mcp-gateway.wasm");
+    let args = ["run", "-f", path(file), "--listen", any, "--filter-mode", mode];
+    Process::start(&binary, &[&args[..], &["--envoy", path(envoy()), "--wasm", path(&wasm)]].concat())
 }
 
 fn path(path: &Path) -> &str {

@@ -1,6 +1,7 @@
 //! What the end-to-end tests are made of.
 //!
-//! * [`gateway`]: the gateway as it is shipped: `dist/mcp-gateway run`, with its Envoy;
+//! * [`gateway`]: the gateway as it is shipped: `dist/mcp-gateway run`, with its Envoy, or `broker` without;
+//! * [`Front`]: which of its ways in a test takes, and [`at_every_front`] for those that take all;
 //! * [`fake`]: MCP servers in the test's own process, that record every byte they get and do what the test says;
 //! * [`client`]: HTTP and MCP clients that send every byte as the test says;
 //! * [`process`]: other processes, sample servers among them;
@@ -10,9 +11,11 @@
 pub mod client;
 pub mod conformance;
 pub mod fake;
+mod front;
 pub mod gateway;
 pub mod peers;
 pub mod process;
 mod wait;
 
+pub use front::Front;
 pub use wait::{PATIENCE, until, until_told, within};

