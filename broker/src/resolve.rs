@@ -77,9 +77,10 @@ pub(crate) async fn target(registry: &Registry, era: Era, target: &Target) -> Re
 /// How a server's messages become the client's.
 pub(crate) fn rules(registry: &Registry, server: &Server) -> Rules {
     let config = server.config();
+    let view = registry.view();
     // Without a prefix no URI changes.
-    let web_uris = if config.prefix.is_empty() { Vec::new() } else { registry.view().catalog.web_uris(&config.name) };
-    Rules::new(&config.name, &config.prefix, &web_uris).with_editing(&registry.view().editing)
+    let web_uris = if config.prefix.is_empty() { &[] } else { view.catalog.web_uris(&config.name) };
+    Rules::new(&config.name, &config.prefix, web_uris).with_editing(&view.editing)
 }
 
 /// Whether a server can be used, in whatever era.

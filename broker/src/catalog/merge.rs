@@ -4,7 +4,7 @@ use super::item::Item;
 use super::kind::Kind;
 use super::offer::List;
 use protocol::naming::Table;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// One server's share.
@@ -22,6 +22,8 @@ pub(super) struct Share {
 pub(super) struct Merged {
     /// In the order of servers, then in each server's own.
     pub(super) items: Vec<Item>,
+    /// By server: how many of them are its own.
+    pub(super) shown: Vec<usize>,
     /// Unprefixed names and the indices of their servers, visible or not.
     pub(super) owners: BTreeMap<Arc<str>, usize>,
     /// Names that nobody gets.
@@ -37,9 +39,11 @@ pub(super) fn merge(kind: Kind, shares: &[Share]) -> Merged {
     let claims = claims(shares);
     let mut merged = Merged::default();
     for (index, share) in shares.iter().enumerate() {
+        merged.shown.push(0);
         let Some(list) = &share.list else { continue };
+        let before = merged.items.len();
         let mut conflicts = list.notes.clone();
-        let mut seen = BTreeSet::new();
+        let mut seen = HashSet::with_capacity(list.items.len());
         for item in list.items.iter() {
             let found = if kind.by_uri() { table.by_uri(&item.name) } else { table.by_name(&item.name) };
             let taker = found.map(|route| route.server).filter(|server| *server != index);
@@ -55,7 +59,7 @@ pub(super) fn merge(kind: Kind, shares: &[Share]) -> Merged {
                     "{noun} `{}` is also one of server `{}`: hidden from both; give one of them a prefix",
                     item.name, other.name
                 ));
-            } else if !seen.insert(item.name.clone()) {
+            } else if !seen.insert(&*item.name) {
                 conflicts
                     .push(format!("{noun} `{}` is listed twice by the server: only the first is listed", item.own));
                 continue;
@@ -69,6 +73,9 @@ pub(super) fn merge(kind: Kind, shares: &[Share]) -> Merged {
                 continue;
             }
             merged.hidden.insert(item.name.clone());
+        }
+        if let Some(shown) = merged.shown.last_mut() {
+            *shown = merged.items.len() - before;
         }
         if !conflicts.is_empty() {
             merged.conflicts.insert(index, conflicts);

@@ -61,6 +61,8 @@ pub struct Freshness {
 #[derive(Debug, Default)]
 pub struct Catalog {
     sources: Arc<[Source]>,
+    /// By source: see [`Catalog::web_uris`].
+    web: Vec<Vec<String>>,
     legacy: View,
     modern: View,
 }
@@ -72,6 +74,8 @@ struct View {
     versions: [u64; 3],
     routes: Routes,
     conflicts: BTreeMap<usize, Vec<String>>,
+    /// By source, then by kind: how many of its items clients see.
+    counts: Vec<[usize; 4]>,
 }
 
 /// What decides where an unprefixed name goes.
@@ -89,7 +93,8 @@ impl Catalog {
     pub fn merge(sources: Vec<Source>, previous: &Catalog) -> Catalog {
         let sources: Arc<[Source]> = sources.into();
         let view = |era| View::merge(era, &sources, previous.view(era));
-        Catalog { legacy: view(Era::Legacy), modern: view(Era::Modern), sources }
+        let web = sources.iter().map(web_uris).collect();
+        Catalog { legacy: view(Era::Legacy), modern: view(Era::Modern), web, sources }
     }
 
     /// A list as clients of `era` see it.
@@ -140,26 +145,13 @@ impl Catalog {
 
     /// The `http:` and `https:` URIs that a server lists, as the server knows them; a template as far as its first expression,
     /// with `*` behind. Sorted.
-    pub fn web_uris(&self, server: &str) -> Vec<String> {
-        let Some(source) = self.sources.iter().find(|s| &*s.name == server) else { return Vec::new() };
-        let offers = [&source.legacy, &source.modern].into_iter().flatten();
-        let mut uris = BTreeSet::new();
-        for offer in offers {
-            uris.extend(offer.list(Kind::Resources).items.iter().map(|i| i.own.to_string()));
-            uris.extend(offer.list(Kind::Templates).items.iter().map(|i| {
-                let literal = i.own.split('{').next().unwrap_or_default();
-                if literal.len() == i.own.len() { literal.to_owned() } else { format!("{literal}*") }
-            }));
-        }
-        let web = |uri: &String| {
-            ["http://", "https://"].iter().any(|s| uri.get(..s.len()).is_some_and(|h| h.eq_ignore_ascii_case(s)))
-        };
-        uris.into_iter().filter(web).collect()
+    pub fn web_uris(&self, server: &str) -> &[String] {
+        self.index(server).and_then(|at| self.web.get(at)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What of a server no client sees, and why.
     pub fn conflicts(&self, server: &str) -> Vec<String> {
-        let Some(index) = self.sources.iter().position(|s| &*s.name == server) else { return Vec::new() };
+        let Some(index) = self.index(server) else { return Vec::new() };
         let mut all = BTreeSet::new();
         for view in [&self.legacy, &self.modern] {
             all.extend(view.conflicts.get(&index).into_iter().flatten().cloned());
@@ -169,18 +161,22 @@ impl Catalog {
 
     /// How many items of a server clients see, in the era with the most.
     pub fn count(&self, server: &str, kind: Kind) -> usize {
-        let count = |era| self.view(era).lists[kind as usize].iter().filter(|i| &*i.server == server).count();
+        let Some(index) = self.index(server) else { return 0 };
+        let count = |era| self.view(era).counts.get(index).map_or(0, |counts| counts[kind as usize]);
         count(Era::Legacy).max(count(Era::Modern))
     }
 
     /// Whether names lead to the same places as in `other`. Descriptions do not matter, nor does who is down.
     pub fn routes_as(&self, other: &Catalog) -> bool {
         let servers = |c: &Catalog| c.sources.iter().map(|s| (s.name.clone(), s.prefix.clone())).collect::<Vec<_>>();
-        let web = |c: &Catalog| c.sources.iter().map(|s| c.web_uris(&s.name)).collect::<Vec<_>>();
         self.legacy.routes == other.legacy.routes
             && self.modern.routes == other.modern.routes
             && servers(self) == servers(other)
-            && web(self) == web(other)
+            && self.web == other.web
+    }
+
+    fn index(&self, server: &str) -> Option<usize> {
+        self.sources.iter().position(|source| &*source.name == server)
     }
 
     fn view(&self, era: Era) -> &View {
@@ -191,19 +187,38 @@ impl Catalog {
     }
 }
 
+/// The web URIs that a server lists, see [`Catalog::web_uris`].
+fn web_uris(source: &Source) -> Vec<String> {
+    let web = |uri: &str| {
+        ["http://", "https://"].iter().any(|s| uri.get(..s.len()).is_some_and(|h| h.eq_ignore_ascii_case(s)))
+    };
+    let mut uris = BTreeSet::new();
+    for offer in [&source.legacy, &source.modern].into_iter().flatten() {
+        let listed = |kind| offer.list(kind).items.iter().map(|item| &*item.own).filter(|own| web(own));
+        uris.extend(listed(Kind::Resources).map(str::to_owned));
+        uris.extend(listed(Kind::Templates).map(|template| match template.split_once('{') {
+            Some((literal, _)) => format!("{literal}*"),
+            None => template.to_owned(),
+        }));
+    }
+    uris.into_iter().collect()
+}
+
 /// No list is kept for longer without asking again.
 pub const MAX_AGE: Duration = Duration::from_secs(300);
 
 impl View {
     fn merge(era: Era, sources: &[Source], previous: &View) -> View {
-        let mut view = View { versions: previous.versions, ..View::default() };
+        let mut view = View { versions: previous.versions, counts: vec![[0; 4]; sources.len()], ..View::default() };
         let mut changed = BTreeSet::new();
         for kind in Kind::ALL {
             let merged = merge_kind(era, kind, sources, &HashMap::new());
             let at = kind as usize;
             let old = &previous.lists[at];
             let same = old.len() == merged.items.len()
-                && old.iter().zip(&merged.items).all(|(a, b)| a.server == b.server && a.json.get() == b.json.get());
+                && old.iter().zip(&merged.items).all(|(a, b)| {
+                    Arc::ptr_eq(&a.json, &b.json) || (a.server == b.server && a.json.get() == b.json.get())
+                });
             if same {
                 view.lists[at] = old.clone();
             } else {
@@ -213,6 +228,9 @@ impl View {
             if kind == Kind::Templates {
                 let parsed = merged.owners.iter().map(|(template, server)| (Template::parse(template), *server));
                 view.routes.templates = parsed.collect();
+            }
+            for (counts, shown) in view.counts.iter_mut().zip(merged.shown) {
+                counts[at] = shown;
             }
             view.routes.owners[at] = merged.owners;
             view.routes.hidden[at] = merged.hidden;

@@ -70,7 +70,7 @@ async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal>
             server: server.name().to_owned(),
             session: None,
             protocol_version: MODERN.to_owned(),
-            web_uris: app.registry.view().catalog.web_uris(server.name()),
+            web_uris: app.registry.view().catalog.web_uris(server.name()).to_vec(),
         }));
     }
     let id = question.session.as_deref().ok_or_else(missing_session)?;
@@ -84,7 +84,7 @@ async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal>
         server: server.name().to_owned(),
         session: upstream.session.id.clone(),
         protocol_version: upstream.session.protocol_version.clone(),
-        web_uris: app.registry.view().catalog.web_uris(server.name()),
+        web_uris: app.registry.view().catalog.web_uris(server.name()).to_vec(),
     }))
 }
 

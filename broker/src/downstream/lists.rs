@@ -7,11 +7,11 @@ use crate::upstream::{Way, gateway_info};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use futures::future::join_all;
+use protocol::era::Era;
 use protocol::era::to_legacy::revision::{is_older, tool};
-use protocol::era::{Era, Revision};
 use protocol::error::{Refusal, code};
 use protocol::json::quote;
-use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,24 +38,16 @@ pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, cursor: Opt
         Some((server.name().to_owned(), list?))
     });
     let differing: HashMap<String, Arc<List>> = join_all(lists).await.into_iter().flatten().collect();
-    let mut items = view.catalog.list_for(Era::Legacy, kind, &differing);
-    if kind == Kind::Tools && is_older(session.revision) {
-        items = items.iter().map(|item| readable(item, session.revision)).collect();
-    }
-    let page = page(app, Era::Legacy, kind, &items, cursor)?;
+    let items = view.catalog.list_for(Era::Legacy, kind, &differing);
+    let older = Some(session.revision).filter(|revision| kind == Kind::Tools && is_older(*revision));
+    let page = page(app, Era::Legacy, kind, &items, cursor, |json| tool(json, older?))?;
     Ok(format!("{{{page}}}"))
-}
-
-/// A tool as a client of an older revision can read it.
-fn readable(item: &Item, revision: Revision) -> Item {
-    let json = tool(item.json.get(), revision).and_then(|json| RawValue::from_string(json).ok());
-    Item { json: json.map_or_else(|| Arc::clone(&item.json), Into::into), ..item.clone() }
 }
 
 /// The list that a modern client gets.
 pub(super) async fn modern(app: &App, kind: Kind, cursor: Option<&str>) -> Result<String, Refusal> {
     let catalog = &app.registry.refreshed().await.catalog;
-    let page = page(app, Era::Modern, kind, &catalog.list(Era::Modern, kind), cursor)?;
+    let page = page(app, Era::Modern, kind, &catalog.list(Era::Modern, kind), cursor, |_| None)?;
     let freshness = catalog.freshness(Era::Modern, kind, Instant::now());
     let (ttl, scope) = (freshness.ttl.as_millis(), if freshness.private { "private" } else { "public" });
     let members = format!("{page},\"ttlMs\":{ttl},\"cacheScope\":\"{scope}\"");
@@ -68,41 +60,116 @@ pub(super) fn complete(members: &str) -> String {
     format!("{{\"resultType\":\"complete\",\"_meta\":{{\"io.modelcontextprotocol/serverInfo\":{info}}},{members}}}")
 }
 
-/// The members of one page: as many items as fit from where the cursor points, each as its server sent it.
-fn page(app: &App, era: Era, kind: Kind, items: &[Item], cursor: Option<&str>) -> Result<String, Refusal> {
+/// The members of one page: as many items as fit from where the cursor points, each as its server sent it, or what `changed`
+/// makes of it.
+fn page(
+    app: &App,
+    era: Era,
+    kind: Kind,
+    items: &[Item],
+    cursor: Option<&str>,
+    changed: impl Fn(&str) -> Option<String>,
+) -> Result<String, Refusal> {
     let start = match cursor {
         None | Some("") => 0,
-        Some(cursor) => offset(kind, cursor).filter(|at| *at <= items.len()).ok_or_else(|| {
+        Some(cursor) => Place::read(kind, cursor).map(|place| place.find(items)).ok_or_else(|| {
             Refusal::answer(era, code::INVALID_PARAMS, "params.cursor is not one that the gateway gave for this list.")
         })?,
     };
     let end = items.len().min(start.saturating_add(app.limits().list_page.max(1)));
     let shown = items.get(start..end).unwrap_or_default();
-    let joined: Vec<&str> = shown.iter().map(|item| item.json.get()).collect();
-    let next =
-        if end < items.len() { format!(",\"nextCursor\":{}", quote(&self::cursor(kind, end))) } else { String::new() };
-    Ok(format!("\"{}\":[{}]{next}", kind.member(), joined.join(",")))
+    let size: usize = shown.iter().map(|item| item.json.get().len() + 1).sum();
+    let mut page = String::with_capacity(size + 128);
+    page.push_str(&format!("\"{}\":[", kind.member()));
+    for (at, item) in shown.iter().enumerate() {
+        page.push_str(if at == 0 { "" } else { "," });
+        let json = item.json.get();
+        page.push_str(changed(json).as_deref().unwrap_or(json));
+    }
+    page.push(']');
+    if let Some(last) = shown.last().filter(|_| end < items.len()) {
+        page.push_str(&format!(",\"nextCursor\":{}", quote(&Place::after(end, &last.name).cursor(kind))));
+    }
+    Ok(page)
 }
 
-fn cursor(kind: Kind, offset: usize) -> String {
-    BASE64.encode(format!("{}:{offset}", kind.member()))
+/// Where a page ended. The list may change before the next one is asked for: what stands behind the same item goes on then,
+/// wherever that is by now; if the item is gone, what stands where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    /// Items before the next page.
+    offset: usize,
+    /// Of the last item's name.
+    digest: [u8; 8],
 }
 
-fn offset(kind: Kind, cursor: &str) -> Option<usize> {
-    let text = String::from_utf8(BASE64.decode(cursor).ok()?).ok()?;
-    text.strip_prefix(kind.member())?.strip_prefix(':')?.parse().ok()
+impl Place {
+    fn after(offset: usize, name: &str) -> Self {
+        Self { offset, digest: digest(name) }
+    }
+
+    /// The index of the item that comes next.
+    fn find(&self, items: &[Item]) -> usize {
+        let is_last = |item: &Item| digest(&item.name) == self.digest;
+        let before = self.offset.saturating_sub(1);
+        if items.get(before).is_some_and(is_last) {
+            return self.offset;
+        }
+        items.iter().position(is_last).map_or(before, |at| at + 1).min(items.len())
+    }
+
+    fn cursor(self, kind: Kind) -> String {
+        BASE64.encode(format!("{}:{}:{:016x}", kind.member(), self.offset, u64::from_be_bytes(self.digest)))
+    }
+
+    fn read(kind: Kind, cursor: &str) -> Option<Self> {
+        let text = String::from_utf8(BASE64.decode(cursor).ok()?).ok()?;
+        let (offset, digest) = text.strip_prefix(kind.member())?.strip_prefix(':')?.split_once(':')?;
+        let digest = u64::from_str_radix(digest, 16).ok()?.to_be_bytes();
+        Some(Self { offset: offset.parse().ok()?, digest })
+    }
+}
+
+fn digest(name: &str) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(name));
+    [a, b, c, d, e, f, g, h]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::answer::Rules;
+    use serde_json::value::RawValue;
+
+    fn items(names: &[&str]) -> Vec<Item> {
+        let rules = Rules::new("s", "", &[]).for_list();
+        let raw = |name: &&str| RawValue::from_string(format!("{{\"name\":\"{name}\"}}")).unwrap();
+        names.iter().map(|name| Item::present(Kind::Tools, &raw(name), &rules).unwrap()).collect()
+    }
 
     #[test]
     fn cursors_belong_to_their_list() {
-        assert_eq!(offset(Kind::Tools, &cursor(Kind::Tools, 7)), Some(7));
-        assert_eq!(offset(Kind::Prompts, &cursor(Kind::Tools, 7)), None);
-        for junk in ["7", "dG9vbHM6", "é", "dG9vbHM6LTE"] {
-            assert_eq!(offset(Kind::Tools, junk), None, "{junk}");
+        let place = Place::after(7, "x");
+        assert_eq!(Place::read(Kind::Tools, &place.cursor(Kind::Tools)), Some(place));
+        assert_eq!(Place::read(Kind::Prompts, &place.cursor(Kind::Tools)), None);
+        for junk in ["7", "dG9vbHM6", "é", "dG9vbHM6LTE", "dG9vbHM6LTE6MA"] {
+            assert_eq!(Place::read(Kind::Tools, junk), None, "{junk}");
+        }
+    }
+
+    #[test]
+    fn a_list_goes_on_behind_the_same_item() {
+        let place = Place::after(2, "b");
+        for (now, next) in [
+            (&["a", "b", "c"][..], 2),
+            (&["new", "a", "b", "c"], 3),
+            (&["b", "c"], 1),
+            (&["a", "c", "d"], 1),
+            (&["a", "b"], 2),
+            (&["a"], 1),
+            (&[], 0),
+        ] {
+            assert_eq!(place.find(&items(now)), next, "{now:?}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::error::UpstreamError;
+use super::fresh::Fresh;
 use super::leg::Leg;
 use super::lists::fetch_list;
 use super::probe::{Hello, discover, probe};
@@ -61,6 +62,7 @@ pub(super) struct Connection {
     sender: mpsc::Sender<Signal>,
     /// Changes when a process was started again.
     restarts: Option<watch::Receiver<u64>>,
+    fresh: Fresh,
 }
 
 /// One era of it.
@@ -97,6 +99,7 @@ impl Connection {
         client: Client,
         rules: Rules,
         choice: EraChoice,
+        fresh: Fresh,
         cancel: CancellationToken,
     ) -> Result<Self, String> {
         let found = probe(&client, choice).await?;
@@ -114,6 +117,7 @@ impl Connection {
             signals,
             sender,
             restarts,
+            fresh,
         };
         let error = match cancel.run_until_cancelled(connection.fetch_stale()).await {
             Some(Ok(_)) => return Ok(connection),
@@ -160,8 +164,8 @@ impl Connection {
         }
     }
 
-    /// Watches until lists were fetched, or were found to be fresh for those who asked. They hear of it when what is returned
-    /// is dropped.
+    /// Watches until lists were fetched. Who waited for that hears of it when what is returned is dropped; who waited while
+    /// all lists were fresh has heard of it.
     ///
     /// # Errors
     /// The connection has to be made anew.
@@ -169,9 +173,11 @@ impl Connection {
         let mut waiting = Vec::new();
         loop {
             self.open_streams();
-            if self.fetch_stale().await.map_err(Lost::Error)? || !waiting.is_empty() {
+            if self.fetch_stale().await.map_err(Lost::Error)? {
                 return Ok(waiting);
             }
+            waiting.clear();
+            self.fresh.set(self.fresh_until());
             let due = tokio::time::Instant::from_std(self.next_due());
             tokio::select! {
                 Some(signal) = self.signals.recv() => self.apply(signal)?,
@@ -189,6 +195,14 @@ impl Connection {
         }
     }
 
+    fn fresh_until(&self) -> Instant {
+        let lists = self.legs.iter().flat_map(|leg| {
+            let declared = Kind::ALL.into_iter().filter(|kind| leg.declares(*kind));
+            declared.map(|kind| leg.asked[kind as usize] + leg.freshness(kind))
+        });
+        lists.min().unwrap_or_else(|| Instant::now() + MAX_AGE)
+    }
+
     /// Fetches the lists that are marked. `true` if there were any.
     ///
     /// # Errors
@@ -202,6 +216,7 @@ impl Connection {
                     continue;
                 }
                 any = true;
+                self.fresh.clear();
                 leg.asked[at] = Instant::now();
                 match fetch_list(&self.client, &leg.hello.leg, kind, &self.rules).await {
                     Ok(list) => {

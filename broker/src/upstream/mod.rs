@@ -9,6 +9,7 @@ mod client;
 mod connection;
 mod error;
 mod extensions;
+mod fresh;
 mod ids;
 mod leg;
 mod lists;
@@ -21,6 +22,7 @@ mod server;
 mod stream;
 mod supervisor;
 mod transport;
+mod turn;
 mod way;
 
 pub use capabilities::{Capabilities, Declarations, Listing, Tasks};

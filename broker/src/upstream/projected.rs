@@ -6,6 +6,7 @@
 use super::client::Client;
 use super::leg::Leg;
 use super::lists::{ListError, fetch_list};
+use super::turn::in_turn;
 use crate::catalog::{Kind, List, MAX_AGE, Offer};
 use futures::FutureExt as _;
 use futures::future::Shared;
@@ -14,7 +15,7 @@ use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +39,8 @@ type Outcome = Option<Arc<Differing>>;
 /// The lists of one server, by the `params` of `initialize`.
 pub(super) struct Projected {
     kept: Mutex<HashMap<Box<str>, Kept>>,
+    /// Shared with the other servers.
+    turns: Arc<Semaphore>,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -67,9 +70,9 @@ impl Kept {
 }
 
 impl Projected {
-    /// None yet. `cancel` ends fetches, whose tasks are among `tasks`.
-    pub(super) fn new(cancel: CancellationToken, tasks: TaskTracker) -> Self {
-        Self { kept: Mutex::default(), cancel, tasks }
+    /// None yet. `cancel` ends fetches, whose tasks are among `tasks`; they begin when it is their turn.
+    pub(super) fn new(turns: Arc<Semaphore>, cancel: CancellationToken, tasks: TaskTracker) -> Self {
+        Self { kept: Mutex::default(), turns, cancel, tasks }
     }
 
     /// The lists in a session that is opened with `params`, where they are not the `shared` ones. Two seconds at most.
@@ -111,7 +114,7 @@ impl Projected {
         }
         let (found, outcome) = oneshot::channel();
         let fetch = Fetch { client: client.clone(), rules: rules.clone(), shared: shared.clone(), found };
-        self.tasks.spawn(fetch.run(params.to_owned(), self.cancel.clone()));
+        self.tasks.spawn(in_turn(self.turns.clone(), fetch.run(params.to_owned(), self.cancel.clone())));
         let kept = Kept { shared: shared.clone(), begun: Instant::now(), fetch: outcome.shared() };
         all.insert(params.get().into(), kept.clone());
         Some(kept)

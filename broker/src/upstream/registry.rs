@@ -3,9 +3,11 @@
 use super::client::Client;
 use super::error::ClientError;
 use super::extensions::Extensions;
+use super::fresh::Fresh;
 use super::projected::Projected;
 use super::server::{Server, Snapshot};
 use super::supervisor::Supervisor;
+use super::turn::AT_ONCE;
 use crate::catalog::{Catalog, Kind, Source};
 use crate::status::{ServerStatus, State, Status};
 use protocol::answer::Rules;
@@ -13,8 +15,8 @@ use protocol::config::{self, Editing, Gateway, Limits};
 use protocol::era::Era;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{Notify, mpsc, watch};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +24,9 @@ use tokio_util::task::TaskTracker;
 const REFRESH: Duration = Duration::from_secs(1);
 /// How long the end of all sessions, and of the processes of servers, may take.
 const SHUTDOWN: Duration = Duration::from_secs(6);
+/// How long changes wait after a merge, in merges: with many servers a merge takes time.
+const PAUSE_PER_MERGE: u32 = 4;
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The registered servers and what they offer. Clones are the same registry.
 #[derive(Debug, Clone)]
@@ -44,11 +49,18 @@ pub struct View {
     pub servers: Vec<Arc<Server>>,
     /// How servers' messages are changed.
     pub editing: Editing,
+    /// By server: what of it is in the catalogue.
+    merged: Vec<Arc<Snapshot>>,
     legacy: Extensions,
     modern: Extensions,
 }
 
 impl View {
+    /// Whether nothing has come from a server that is not in the catalogue.
+    fn is_current(&self) -> bool {
+        self.servers.iter().zip(&self.merged).all(|(server, merged)| Arc::ptr_eq(&server.snapshot.borrow(), merged))
+    }
+
     /// The server of this name.
     pub fn get(&self, name: &str) -> Option<Arc<Server>> {
         self.servers.iter().find(|s| s.name() == name).cloned()
@@ -76,6 +88,7 @@ impl Registry {
             editing: Editing::default(),
             next_incarnation: 0,
             changed: Arc::default(),
+            openings: Arc::new(Semaphore::new(AT_ONCE)),
             view,
             status,
             facts: Vec::new(),
@@ -124,8 +137,17 @@ impl Registry {
         let view = self.view();
         let (ready, down): (Vec<_>, Vec<_>) = view.servers.iter().partition(|s| s.snapshot().state == State::Ready);
         down.iter().for_each(|server| server.nudge());
-        let all = futures::future::join_all(ready.iter().map(|server| server.refresh()));
-        let _ = tokio::time::timeout(REFRESH, all).await;
+        let stale: Vec<_> = ready.into_iter().filter(|server| !server.fresh.is()).collect();
+        if stale.is_empty() && view.is_current() {
+            return view;
+        }
+        let merged = async {
+            futures::future::join_all(stale.iter().map(|server| server.refresh())).await;
+            let mut views = self.views();
+            // A registry that has ended changes no more.
+            let _ = views.wait_for(|view| view.is_current()).await;
+        };
+        let _ = tokio::time::timeout(REFRESH, merged).await;
         self.view()
     }
 
@@ -150,6 +172,7 @@ struct Keeper {
     editing: Editing,
     next_incarnation: u64,
     changed: Arc<Notify>,
+    openings: Arc<Semaphore>,
     view: watch::Sender<Arc<View>>,
     status: watch::Sender<Status>,
     facts: Vec<Facts>,
@@ -204,7 +227,11 @@ impl Keeper {
                 () = self.changed.notified() => {}
             }
             let epoch = self.view.borrow().epoch;
+            let begun = Instant::now();
             self.publish(epoch);
+            // What changes meanwhile is merged together.
+            let pause = (begun.elapsed() * PAUSE_PER_MERGE).min(LONGEST_PAUSE);
+            _ = cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     }
 
@@ -243,20 +270,23 @@ impl Keeper {
         let unknown = Snapshot { state: State::Connecting, error: None, legacy: None, modern: None };
         let (snapshot, snapshots) = watch::channel(Arc::new(unknown));
         let (refresh, refreshes) = mpsc::channel(64);
+        let fresh = Fresh::unknown();
         let supervisor = Supervisor {
             config: config.clone(),
             client: client.clone(),
             rules: rules.clone(),
             snapshot,
             changed: self.changed.clone(),
+            fresh: fresh.clone(),
+            openings: self.openings.clone(),
             refresh: refreshes,
         };
         let cancel = self.cancel.child_token();
         self.tasks.spawn(supervisor.run(cancel.clone()));
         self.next_incarnation += 1;
         let incarnation = self.next_incarnation;
-        let projected = Projected::new(cancel.clone(), self.tasks.clone());
-        let server = Server { config, client, rules, incarnation, snapshot: snapshots, refresh, projected };
+        let projected = Projected::new(self.openings.clone(), cancel.clone(), self.tasks.clone());
+        let server = Server { config, client, rules, incarnation, snapshot: snapshots, fresh, refresh, projected };
         Entry::Running { server: Arc::new(server), cancel }
     }
 
@@ -287,6 +317,7 @@ impl Keeper {
             catalog,
             servers,
             editing: self.editing.clone(),
+            merged: snapshots,
             legacy,
             modern,
         }));

@@ -3,6 +3,7 @@
 use super::capabilities::Capabilities;
 use super::client::Client;
 use super::connection::Waiter;
+use super::fresh::Fresh;
 use super::leg::Leg;
 use super::projected::Projected;
 use super::way::Way;
@@ -24,6 +25,7 @@ pub struct Server {
     /// Tells servers of one name apart that were configured one after the other.
     pub(super) incarnation: u64,
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
+    pub(super) fresh: Fresh,
     pub(super) refresh: mpsc::Sender<Waiter>,
     pub(super) projected: Projected,
 }
@@ -136,6 +138,9 @@ impl Server {
 
     /// Has those of its lists fetched anew that are no longer fresh, and waits for it. The wait is not bounded here.
     pub async fn refresh(&self) {
+        if self.fresh.is() {
+            return;
+        }
         let (done, wait) = oneshot::channel();
         if self.refresh.send(done).await.is_ok() {
             let _ = wait.await;

@@ -3,14 +3,16 @@
 use super::client::Client;
 use super::connection::{Connection, Lost, Waiter, delays};
 use super::error::UpstreamError;
+use super::fresh::Fresh;
 use super::server::Snapshot;
+use super::turn::in_turn;
 use crate::status::State;
 use protocol::answer::Rules;
 use protocol::config;
 use protocol::era::Era;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -30,6 +32,9 @@ pub(super) struct Supervisor {
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
     /// Told whenever the snapshot is a new one.
     pub(super) changed: Arc<Notify>,
+    pub(super) fresh: Fresh,
+    /// Opening connections at once is limited.
+    pub(super) openings: Arc<Semaphore>,
     /// Those who wait until the lists are fresh.
     pub(super) refresh: mpsc::Receiver<Waiter>,
 }
@@ -45,7 +50,10 @@ impl Supervisor {
     async fn keep_connected(&mut self, cancel: CancellationToken) {
         let mut waits = delays();
         loop {
-            let open = Connection::open(self.client.clone(), self.rules.clone(), self.config.era, cancel.clone());
+            self.fresh.clear();
+            let (client, rules, fresh) = (self.client.clone(), self.rules.clone(), self.fresh.clone());
+            let open = Connection::open(client, rules, self.config.era, fresh, cancel.clone());
+            let open = in_turn(Arc::clone(&self.openings), open);
             let mut open = AbortOnDropHandle::new(tokio::spawn(open));
             let Some(opened) = cancel.run_until_cancelled(&mut open).await else {
                 // A session that is just being opened is not left behind, if that can be helped.
@@ -61,6 +69,7 @@ impl Supervisor {
                     let Some(lost) = cancel.run_until_cancelled(self.watch(&mut connection)).await else {
                         return connection.end().await;
                     };
+                    self.fresh.clear();
                     tracing::info!(server = self.config.name, reason = ?lost, "connecting anew");
                     let age = connection.age();
                     if !matches!(lost, Lost::Error(UpstreamError::SessionLost)) {

@@ -158,6 +158,14 @@ impl Modern {
         json(answer).await
     }
 
+    /// Opens a subscription, whose acknowledgement has come.
+    pub(crate) async fn listen(&self, filter: Value) -> Events {
+        let request = self.request(&json!("sub"), "subscriptions/listen", json!({"notifications": filter}));
+        let mut events = Events::of(request.send().await.unwrap());
+        events.next_of("notifications/subscriptions/acknowledged").await;
+        events
+    }
+
     pub(crate) async fn status(&self, method: &str, params: Value) -> (u16, i64) {
         let answer = self.request(&json!(1), method, params).send().await.unwrap();
         (answer.status().as_u16(), json(answer).await["error"]["code"].as_i64().unwrap_or_default())

@@ -11,10 +11,11 @@ const APPS: &str = "io.modelcontextprotocol/ui";
 
 /// `search` and `notes` declare an extension each, `plain` nothing; all answer to any method with what they were asked.
 async fn servers(era: EraChoice) -> Scripted {
-    scripted(era, |server, request| {
+    scripted(era, |heard| {
+        let (server, request) = (heard.server.as_str(), &heard.json);
         let declared = |name: &str| json!({"extensions": {name: {"of": server}, "shared": {"n": 1.0}, "differs": {"by": server}}});
         let list = |member: &str| json!({"result": {member: [], "resultType": "complete", "ttlMs": 60000, "cacheScope": "public"}});
-        vec![match request["method"].as_str().unwrap() {
+        vec![match heard.method() {
             "initialize" | "server/discover" => match server {
                 "plain" => json!({"tools": {}}),
                 "notes" => declared("example.com/notes"),
@@ -103,10 +104,11 @@ async fn modern_methods_of_extensions_pass_with_their_headers() {
 
 /// A server with an app.
 async fn app() -> Scripted {
-    scripted(EraChoice::Legacy, |_, request| {
+    scripted(EraChoice::Legacy, |heard| {
+        let request = &heard.json;
         let meta = json!({"ui": {"resourceUri": "ui://clock/app.html", "csp": {"connectDomains": ["https://a.example"]}},
             "ui/resourceUri": "ui://clock/app.html", "acme/view": "ui://clock/app.html"});
-        vec![match request["method"].as_str().unwrap() {
+        vec![match heard.method() {
             "initialize" => json!({"tools": {}, "resources": {}, "extensions": {APPS: {"mimeTypes": ["text/html;profile=mcp-app"]}}}),
             "tools/list" => json!({"result": {"tools": [{"name": "now", "inputSchema": {"type": "object"}, "_meta": meta}]}}),
             "resources/list" => json!({"result": {"resources": [{"uri": "ui://clock/app.html", "name": "clock", "_meta": meta}]}}),

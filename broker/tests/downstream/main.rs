@@ -17,6 +17,7 @@ mod modern_only;
 mod operator;
 mod projected;
 mod rig;
+mod scale;
 mod scripted;
 mod sessions;
 mod streams;

@@ -15,11 +15,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-/// What a server of this name says to a request, without `jsonrpc` and `id`: messages, the last of which is the response. Several
-/// go out as events. For `initialize` and `server/discover` the last is its capabilities alone.
-type Script = dyn Fn(&str, &Value) -> Vec<Value> + Send + Sync;
+/// What a server says to a request, without `jsonrpc` and `id`: messages, the last of which is the response. Several go out as
+/// events. For `initialize` and `server/discover` the last is its capabilities alone.
+type Script = dyn Fn(&Heard) -> Vec<Value> + Send + Sync;
 
-/// One request.
+/// One message, and which of the servers it came to.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
     pub(crate) server: String,
@@ -46,7 +46,7 @@ struct Shared {
 /// Servers of one era.
 pub(crate) async fn scripted(
     era: EraChoice,
-    script: impl Fn(&str, &Value) -> Vec<Value> + Send + Sync + 'static,
+    script: impl Fn(&Heard) -> Vec<Value> + Send + Sync + 'static,
 ) -> Scripted {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -60,6 +60,12 @@ pub(crate) async fn scripted(
     let app = Router::new().fallback(handle).with_state(Arc::clone(&shared));
     let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     Scripted { shared, addr, task }
+}
+
+impl Heard {
+    pub(crate) fn method(&self) -> &str {
+        self.json["method"].as_str().unwrap_or_default()
+    }
 }
 
 impl Drop for Scripted {
@@ -86,7 +92,7 @@ impl Scripted {
     /// All messages so far, but for those with these methods.
     pub(crate) fn heard_without(&self, methods: &[&str]) -> Vec<Heard> {
         let heard = self.shared.heard.lock().unwrap();
-        let kept = heard.iter().filter(|h| !h.json["method"].as_str().is_some_and(|m| methods.contains(&m)));
+        let kept = heard.iter().filter(|h| !methods.contains(&h.method()));
         kept.cloned().collect()
     }
 
@@ -126,7 +132,8 @@ async fn handle(
 
 fn post(shared: &Arc<Shared>, server: String, headers: HeaderMap, body: &[u8]) -> Response {
     let json: Value = serde_json::from_slice(body).unwrap();
-    shared.heard.lock().unwrap().push(Heard { server: server.clone(), headers, json: json.clone() });
+    let heard = Heard { server: server.clone(), headers, json: json.clone() };
+    shared.heard.lock().unwrap().push(heard.clone());
     shared.count.send_modify(|count| *count += 1);
     let (Some(method), Some(id)) = (json["method"].as_str(), json.get("id")) else {
         return StatusCode::ACCEPTED.into_response();
@@ -140,7 +147,7 @@ fn post(shared: &Arc<Shared>, server: String, headers: HeaderMap, body: &[u8]) -
         let first = json!({"jsonrpc": "2.0", "method": method, "params": params});
         return stream(shared, server, vec![first.to_string()]);
     }
-    let mut messages = (shared.script)(&server, &json);
+    let mut messages = (shared.script)(&heard);
     let Some(last) = messages.last_mut() else {
         let error = json!({"code": -32601, "message": "no such method"});
         return answer(&json!({"jsonrpc": "2.0", "id": id, "error": error}));

@@ -16,10 +16,11 @@ fn legacy_capabilities() -> Value {
 
 /// Every server has the tasks `one` and, on its second page, `two`; but `empty` has none, and `without` cannot have any.
 async fn servers() -> Scripted {
-    scripted(EraChoice::Legacy, |server, request| {
+    scripted(EraChoice::Legacy, |heard| {
+        let (server, request) = (heard.server.as_str(), &heard.json);
         let task = |id: &Value| json!({"taskId": id, "status": "working", "ttl": 60000});
         let params = &request["params"];
-        vec![match request["method"].as_str().unwrap() {
+        vec![match heard.method() {
             "initialize" if server == "without" => json!({"tools": {}}),
             "initialize" => legacy_capabilities(),
             "tools/list" => json!({"result": {"tools": [{"name": "work", "inputSchema": {"type": "object"}}]}}),
@@ -152,9 +153,10 @@ async fn sessions_with_nobody_who_has_tasks_are_not_told_of_any() {
 
 /// Servers with the modern extension.
 async fn modern_servers() -> Scripted {
-    scripted(EraChoice::Modern, |_, request| {
+    scripted(EraChoice::Modern, |heard| {
+        let request = &heard.json;
         let params = &request["params"];
-        vec![match request["method"].as_str().unwrap() {
+        vec![match heard.method() {
             "server/discover" => json!({"tools": {}, "extensions": {EXTENSION: {}}}),
             "tools/list" => json!({"result": {"resultType": "complete", "ttlMs": 60000, "cacheScope": "public",
                 "tools": [{"name": "work", "inputSchema": {"type": "object"}}]}}),

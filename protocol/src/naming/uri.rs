@@ -3,6 +3,8 @@
 //! A *key* is made from the prefix. `ui:` and `skill:` URIs carry it on their host (`ui://KEY.host/…`), since MCP Apps hosts
 //! look at the scheme; any other URI and template carries it on its scheme (`KEY+file:///a`).
 
+use std::ops::Range;
+
 /// Schemes that keep their name; the key goes in front of the host.
 const HOST_SCHEMES: [&str; 2] = ["ui://", "skill://"];
 
@@ -64,14 +66,23 @@ impl UriKey {
     }
 
     /// The bytes that this key added to the client's `uri`; `None` if the URI is not of this server.
-    pub fn added(&self, uri: &str) -> Option<std::ops::Range<usize>> {
-        let (at, mark) = match host_at(uri) {
-            Some(at) => (at, '.'),
-            None => (0, '+'),
+    pub fn added(&self, uri: &str) -> Option<Range<usize>> {
+        Self::carried(uri).find(|added| {
+            uri.get(added.start..added.end.saturating_sub(1)).is_some_and(|key| key.eq_ignore_ascii_case(&self.0))
+        })
+    }
+
+    /// The bytes that any key can have added to the client's `uri`, with the mark behind it; the longest first.
+    pub(super) fn carried(uri: &str) -> impl Iterator<Item = Range<usize>> {
+        let (start, mark) = host_at(uri).map_or((0, b'+'), |at| (at, b'.'));
+        let tail = uri.as_bytes().get(start..).unwrap_or_default();
+        // No key holds a `+`, while a host has dots of its own.
+        let end = match mark {
+            b'+' => memchr::memchr(b'+', tail).map_or(0, |at| at + 1),
+            _ => memchr::memchr3(b'/', b'?', b'#', tail).unwrap_or(tail.len()),
         };
-        let end = at + self.0.len();
-        let same = uri.get(at..end)?.eq_ignore_ascii_case(&self.0);
-        (same && uri.get(end..)?.starts_with(mark)).then_some(at..end + 1)
+        let marks = memchr::memrchr_iter(mark, tail.get(..end).unwrap_or_default());
+        marks.map(move |at| start..start + at + 1)
     }
 
     /// The server's own form of the client's `uri`; `None` if the URI is not of this server.
