@@ -2,6 +2,7 @@
 
 extern crate mcp_gateway_broker as broker;
 
+mod channel;
 mod client;
 mod failures;
 mod fake;
