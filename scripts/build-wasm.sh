@@ -6,8 +6,7 @@ cd "$ROOT"
 need cargo "install Rust with rustup"
 wasm_opt=$(scripts/setup-wasm-opt.sh)
 say "Building the filter"
-RUSTFLAGS="-C target-feature=+simd128" \
-  cargo build -p mcp-gateway-filter --profile wasm --target wasm32-wasip1
+cargo build -p mcp-gateway-filter --profile wasm --target wasm32-wasip1
 mkdir -p dist
 linked=$CARGO_TARGET_DIR/wasm32-wasip1/wasm/mcp_gateway_filter.wasm
 stamp=dist/.mcp-gateway.wasm.stamp

@@ -52,7 +52,9 @@ impl Accepts {
 
     /// Reads `Accept`. Absent or empty means both, as RFC 9110, 12.5.1 has it.
     pub fn parse(accept: Option<&str>) -> Self {
-        let Some(accept) = accept.filter(|a| !a.trim().is_empty()) else { return Self::BOTH };
+        // What MCP's own clients send needs no reading.
+        const USUAL: &str = "application/json, text/event-stream";
+        let Some(accept) = accept.filter(|a| *a != USUAL && !a.trim().is_empty()) else { return Self::BOTH };
         let first = accept.split(',').next().unwrap_or_default().trim();
         let sse_first = first.eq_ignore_ascii_case("text/event-stream");
         let mut found = Self { json: false, sse: false, sse_first };
@@ -85,7 +87,8 @@ pub enum Media {
 impl Media {
     /// The media type that `Content-Type` names, if it is one of MCP's.
     pub fn parse(content_type: Option<&str>) -> Option<Self> {
-        let kind = content_type?.split(';').next()?.trim();
+        let kind = content_type?;
+        let kind = kind.find(';').and_then(|end| kind.get(..end)).unwrap_or(kind).trim();
         if kind.eq_ignore_ascii_case("application/json") {
             Some(Self::Json)
         } else if kind.eq_ignore_ascii_case("text/event-stream") {

@@ -203,13 +203,7 @@ impl Scanner {
                         return Err(ScanError::Syntax);
                     }
                     if stop == b'\\' {
-                        // The escapes of one byte, which code and JSON in strings are full of, need no state.
-                        if let Some((b'"' | b'\\' | b'/' | b'n' | b't' | b'r', tail)) = rest.split_first() {
-                            rest = tail;
-                            self.at += 1;
-                        } else {
-                            self.state = State::Escape { key };
-                        }
+                        self.state = State::Escape { key };
                     } else {
                         let end = chunk.len() - rest.len();
                         let bytes = chunk.get(scalar..end).unwrap_or_default();
@@ -439,8 +433,8 @@ impl Scanner {
 }
 
 /// FNV-1a. Whoever makes two names collide has only their own message refused.
-fn fnv(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+fn fnv(name: &[u8]) -> u64 {
+    name.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl Level {
@@ -451,21 +445,28 @@ impl Level {
             return if self.node.unique { Err(ScanError::Members) } else { Ok(None) };
         }
         let inner = raw.strip_prefix(b"\"").and_then(|r| r.strip_suffix(b"\"")).unwrap_or_default();
-        let Some(name) = strings::decode(inner) else {
-            // A lone surrogate: readers differ in what they make of it.
-            return if self.node.unique { Err(ScanError::Syntax) } else { Ok(None) };
+        let decoded;
+        let name = if memchr::memchr(b'\\', inner).is_none() {
+            inner
+        } else {
+            decoded = strings::decode(inner);
+            match &decoded {
+                Some(name) => name.as_bytes(),
+                // A lone surrogate: readers differ in what they make of it.
+                None => return if self.node.unique { Err(ScanError::Syntax) } else { Ok(None) },
+            }
         };
         if self.node.unique {
-            self.note(&name, seen)?;
+            self.note(name, seen)?;
         }
-        Ok(self.node.member(name.as_bytes()))
+        Ok(self.node.member(name))
     }
 
     /// Remembers a name; an error if it was there before.
     ///
     /// Names that we route by count as equal in any case: some readers (Go's `encoding/json`) take `Name` for `name`.
-    fn note(&self, name: &str, seen: &mut Vec<u64>) -> Result<(), ScanError> {
-        let known = self.node.members.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(n, _)| *n);
+    fn note(&self, name: &[u8], seen: &mut Vec<u64>) -> Result<(), ScanError> {
+        let known = self.node.members.iter().map(|(n, _)| n.as_bytes()).find(|n| n.eq_ignore_ascii_case(name));
         let hash = fnv(known.unwrap_or(name));
         let own = seen.get(self.first..).unwrap_or_default();
         if own.contains(&hash) {

@@ -23,17 +23,60 @@ pub(super) fn decode(inner: &[u8]) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(out))
 }
 
-/// How many bytes at the beginning of the inside of a string need no second look: ASCII, no quote, escape or control character.
+/// How many bytes at the beginning of the inside of a string need no second look: ASCII without control characters, and
+/// whole escapes of one byte, which code and JSON in strings are full of. What follows is the string's end, a longer escape, a
+/// character beyond ASCII, a mistake, or what further bytes have to tell.
 pub(super) fn plain(text: &[u8]) -> usize {
-    const BLOCK: usize = 16;
+    let is_escape = |at: usize| {
+        matches!(text.get(at..at + 2), Some([b'\\', b'"' | b'\\' | b'/' | b'n' | b't' | b'r' | b'b' | b'f']))
+    };
+    let (blocks, rest) = text.as_chunks();
+    // The second byte of an escape that began in the block before.
+    let mut open = 0;
+    for (n, block) in blocks.iter().enumerate() {
+        let mut found = specials(block) & !open;
+        open = 0;
+        while found != 0 {
+            let first = found.trailing_zeros() as usize;
+            let at = n * BLOCK + first;
+            if !is_escape(at) {
+                return at;
+            }
+            found &= !(0b11 << first);
+            open = u32::from(first + 1 == BLOCK);
+        }
+    }
+    let mut at = text.len() - rest.len() + open as usize;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            _ if is_escape(at) => at += 2,
+            b'"' | b'\\' | ..b' ' | 0x80.. => break,
+            _ => at += 1,
+        }
+    }
+    at
+}
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 16;
+
+/// One bit, the lowest for the first byte, for each that is no ASCII character, or a quote, a backslash or a control character.
+#[cfg(target_feature = "simd128")]
+fn specials(block: &[u8; BLOCK]) -> u32 {
+    use std::arch::wasm32::{i8x16_bitmask, i8x16_lt, i8x16_splat, u8x16_eq, u8x16_splat, u64x2, v128_or};
+    let number = u128::from_le_bytes(*block);
+    let bytes = u64x2(number as u64, (number >> 64) as u64);
+    let is = |byte: u8| u8x16_eq(bytes, u8x16_splat(byte));
     // Signed, control characters and bytes above ASCII are below the space.
+    let control = i8x16_lt(bytes, i8x16_splat(0x20));
+    u32::from(i8x16_bitmask(v128_or(control, v128_or(is(b'"'), is(b'\\')))))
+}
+
+/// One bit, the lowest for the first byte, for each that is no ASCII character, or a quote, a backslash or a control character.
+#[cfg(not(target_feature = "simd128"))]
+fn specials(block: &[u8; BLOCK]) -> u32 {
     let special = |b: u8| (b.cast_signed() < 0x20) | (b == b'"') | (b == b'\\');
-    // Without a branch and of fixed length, so that the compiler makes vector code of it.
-    let (blocks, _) = text.as_chunks::<BLOCK>();
-    let clear = |block: &&[u8; BLOCK]| !block.iter().fold(false, |found, b| found | special(*b));
-    let start = blocks.iter().take_while(clear).count() * BLOCK;
-    let rest = text.get(start..).unwrap_or_default();
-    start + rest.iter().position(|b| special(*b)).unwrap_or(rest.len())
+    block.iter().rev().fold(0, |bits, b| bits << 1 | u32::from(special(*b)))
 }
 
 /// The first character of the inside of a raw string, decoded, and how many raw bytes it takes.
@@ -121,6 +164,7 @@ pub fn compact(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -149,5 +193,39 @@ mod tests {
         assert_eq!(raw_offset(raw, 5), Some(11));
         assert_eq!(raw_offset(b"\"ab\"", 9), None);
         assert_eq!(raw_offset("\"é\"".as_bytes(), 1), None);
+    }
+
+    /// The same, byte by byte.
+    fn plainly(text: &[u8]) -> usize {
+        let mut at = 0;
+        loop {
+            match text.get(at..).unwrap_or_default() {
+                [b'\\', b'"' | b'\\' | b'/' | b'n' | b't' | b'r' | b'b' | b'f', ..] => at += 2,
+                [b' '..=b'!' | b'#'..=b'[' | b']'..=0x7f, ..] => at += 1,
+                _ => return at,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_tell_the_same_as_bytes(text in "([ -~]{0,20}(\\\\[\"\\\\nu])?){0,6}[\"\\\\é\n]?[ -~\\\\]{0,20}") {
+            prop_assert_eq!(plain(text.as_bytes()), plainly(text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn an_escape_may_stand_across_blocks() {
+        for before in 0..40 {
+            for (text, plain_bytes) in
+                [("\\n", 2), ("\\\\", 2), ("\\u0041", 0), ("\\", 0), ("\"", 0), ("\u{7f}", 1), ("é", 0)]
+            {
+                let all = [&"a".repeat(before), text].concat();
+                assert_eq!(plain(all.as_bytes()), before + plain_bytes, "{all}");
+                let more = [all.as_str(), &"z".repeat(40)].concat();
+                let rest = if plain_bytes == text.len() { 40 } else { 0 };
+                assert_eq!(plain(more.as_bytes()), before + plain_bytes + rest, "{more}");
+            }
+        }
     }
 }

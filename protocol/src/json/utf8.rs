@@ -16,11 +16,20 @@ impl Utf8 {
     }
 
     /// Takes further bytes; `false` if they are not UTF-8.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
-        if self.left == 0 && bytes.is_ascii() {
-            return true;
+    pub(super) fn push(&mut self, mut bytes: &[u8]) -> bool {
+        while let (1.., Some((first, rest))) = (self.left, bytes.split_first()) {
+            if !self.step(*first) {
+                return false;
+            }
+            bytes = rest;
         }
-        bytes.iter().all(|b| self.step(*b))
+        // What the last character of the chunk may lack comes with the next.
+        let rest = match std::str::from_utf8(bytes) {
+            Ok(_) => &[],
+            Err(error) if error.error_len().is_some() => return false,
+            Err(error) => bytes.get(error.valid_up_to()..).unwrap_or_default(),
+        };
+        rest.iter().all(|b| self.step(*b))
     }
 
     fn step(&mut self, byte: u8) -> bool {
