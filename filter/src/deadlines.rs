@@ -1,35 +1,48 @@
 //! Servers that take too long to begin an answer.
 //!
 //! Envoy has a timer for this, but it costs a request several microseconds to set and to clear. Here a request costs an entry in a
-//! list, which is looked through once a second: a deadline is kept to the second.
+//! slab, which is looked through once a second: a deadline is kept to the second.
 
 use crate::host;
 use crate::stream::Stream;
 use proxy_wasm::hostcalls;
+use slab::Slab;
 use std::cell::RefCell;
 use std::rc::Weak;
 
 /// Requests whose answer has not begun.
 #[derive(Default)]
 pub(crate) struct Deadlines {
-    waiting: Vec<(u64, Weak<RefCell<Stream>>)>,
+    waiting: Slab<Waiting>,
+}
+
+struct Waiting {
+    /// In seconds since the epoch.
+    until: u64,
+    stream: Weak<RefCell<Stream>>,
 }
 
 impl Deadlines {
-    /// Has a request refused that has no answer at `until`, in seconds since the epoch.
-    pub(crate) fn add(&mut self, until: u64, stream: Weak<RefCell<Stream>>) {
-        self.waiting.push((until, stream));
+    /// Has a request refused that has no answer at `until`, in seconds since the epoch. Gives the place to [`Self::remove`] it from.
+    pub(crate) fn add(&mut self, until: u64, stream: Weak<RefCell<Stream>>) -> usize {
+        self.waiting.insert(Waiting { until, stream })
     }
 
-    /// Takes out the requests whose time is over, and forgets those that have been answered.
+    /// The answer has begun. Entries that stayed would keep the memory of their streams until the next look.
+    pub(crate) fn remove(&mut self, place: usize, stream: &Weak<RefCell<Stream>>) {
+        if self.waiting.get(place).is_some_and(|waiting| waiting.stream.ptr_eq(stream)) {
+            self.waiting.remove(place);
+        }
+    }
+
+    /// Takes out the requests whose time is over, and forgets those that ended without an answer.
     fn over(&mut self, now: u64) -> Vec<Weak<RefCell<Stream>>> {
         let mut over = Vec::new();
-        self.waiting.retain(|(until, stream)| {
-            let waits = stream.upgrade().is_some_and(|stream| stream.borrow().waits());
-            if waits && *until <= now {
+        self.waiting.retain(|_, Waiting { until, stream }| {
+            if *until <= now {
                 over.push(stream.clone());
             }
-            waits && *until > now
+            *until > now && stream.strong_count() > 0
         });
         over
     }
@@ -40,7 +53,7 @@ pub(crate) fn check(deadlines: &RefCell<Deadlines>, now: u64) {
     let over = deadlines.borrow_mut().over(now);
     for stream in over.iter().filter_map(Weak::upgrade) {
         let mut stream = stream.borrow_mut();
-        if host::check("ending a request", hostcalls::set_effective_context(stream.id())).is_some() {
+        if stream.waits() && host::check("ending a request", hostcalls::set_effective_context(stream.id())).is_some() {
             stream.too_late();
         }
     }

@@ -1,50 +1,87 @@
 //! A message's headers: read once, and changed one by one, which costs the host less than to write them all.
 
 use crate::host;
+use protocol::http::header;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MapType;
 use std::ops::Range;
+
+/// Headers that are looked at, most of them for every message.
+const KNOWN: [&str; 14] = [
+    ":method",
+    ":path",
+    ":authority",
+    ":status",
+    "accept",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "origin",
+    header::LAST_EVENT_ID,
+    header::METHOD,
+    header::NAME,
+    header::PROTOCOL_VERSION,
+    header::SESSION_ID,
+];
 
 /// Headers in their order. Names are in lower case, as Envoy has them.
 #[derive(Debug)]
 pub(crate) struct Headers {
     of: MapType,
-    /// All names and values, as the host gave them.
-    bytes: Vec<u8>,
+    /// All names and values, as the host gave them, with `?` for what is not text.
+    text: String,
     /// Where each name and value stands in them.
     pairs: Vec<(Range<usize>, Range<usize>)>,
+    /// Where the first of each of [`KNOWN`] is among the pairs.
+    known: [Option<u16>; KNOWN.len()],
+    /// One bit for each of [`KNOWN`] that is there more than once.
+    repeated: u16,
 }
 
 impl Headers {
     /// No headers, for a request that has none yet.
     pub(crate) fn none() -> Self {
-        Self { of: MapType::HttpRequestHeaders, bytes: Vec::new(), pairs: Vec::new() }
+        Self {
+            of: MapType::HttpRequestHeaders,
+            text: String::new(),
+            pairs: Vec::new(),
+            known: [None; KNOWN.len()],
+            repeated: 0,
+        }
     }
 
     pub(crate) fn read(of: MapType) -> Self {
         let bytes = host::check("reading headers", hostcalls::get_map_serialized(of)).unwrap_or_default();
-        let pairs = index(&bytes).unwrap_or_default();
-        Self { of, bytes, pairs }
+        let mut headers = Self { of, pairs: index(&bytes).unwrap_or_default(), text: text(bytes), ..Self::none() };
+        for at in 0..headers.pairs.len() {
+            let Some(known) = headers.pairs.get(at).and_then(|pair| known(headers.name(pair))) else { continue };
+            match headers.known.get_mut(known) {
+                Some(first @ None) => *first = u16::try_from(at).ok(),
+                _ => headers.repeated |= 1 << known,
+            }
+        }
+        headers
     }
 
     fn name(&self, pair: &(Range<usize>, Range<usize>)) -> &str {
-        self.bytes.get(pair.0.clone()).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+        self.text.get(pair.0.clone()).unwrap_or_default()
     }
 
-    /// The value of a header, if it is text; of several, the first.
+    /// The value of a header; of several, the first.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.pairs.iter().find(|(n, _)| self.is(n, name))?;
-        std::str::from_utf8(self.bytes.get(value.clone())?).ok()
+        let pair = match known(name) {
+            Some(known) => self.pairs.get(usize::from((*self.known.get(known)?)?)),
+            None => self.pairs.iter().find(|pair| self.name(pair) == name),
+        };
+        self.text.get(pair?.1.clone())
     }
 
     /// Whether a header is there more than once.
     pub(crate) fn repeated(&self, name: &str) -> bool {
-        self.pairs.iter().filter(|(n, _)| self.is(n, name)).nth(1).is_some()
-    }
-
-    fn is(&self, range: &Range<usize>, name: &str) -> bool {
-        // Most are told apart by their length.
-        range.len() == name.len() && self.bytes.get(range.clone()) == Some(name.as_bytes())
+        match known(name) {
+            Some(known) => self.repeated & (1 << known) != 0,
+            None => self.pairs.iter().filter(|pair| self.name(pair) == name).nth(1).is_some(),
+        }
     }
 
     /// Sets a header of the message; what has been read stays.
@@ -61,6 +98,21 @@ impl Headers {
             host::check("removing a header", hostcalls::remove_map_value(self.of, name));
         }
     }
+}
+
+/// The place of a name in [`KNOWN`].
+#[inline(always)]
+fn known(name: &str) -> Option<usize> {
+    // Most are told apart by their length; where the name is a constant, the compiler does it.
+    KNOWN.iter().position(|known| known.len() == name.len() && *known == name)
+}
+
+/// Bytes as text. Values beyond ASCII that are not UTF-8 are legal and rare, and are none of those that are looked at.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let bytes = error.into_bytes().into_iter();
+        bytes.map(|byte| if byte.is_ascii() { char::from(byte) } else { '?' }).collect()
+    })
 }
 
 /// Where names and values stand in the ABI's form of headers: the number of pairs, two lengths for each, then the bytes, each

@@ -90,6 +90,8 @@ pub(crate) struct Stream {
     /// Header mode: what the body has to name.
     expected: Option<Expected>,
     pub(crate) sent: Sent,
+    /// Where in [`Shared::deadlines`] the request stands.
+    deadline: Option<usize>,
     pub(crate) answer: Answer,
 }
 
@@ -112,6 +114,7 @@ impl Stream {
             answering: false,
             expected: None,
             sent: Sent::Nowhere,
+            deadline: None,
             answer: Answer::default(),
         }
     }
@@ -164,7 +167,7 @@ impl Stream {
         self.headers = Headers::read(MapType::HttpRequestHeaders);
         self.headers.remove(|name| name.starts_with(header::INTERNAL_PREFIX) || name.starts_with(STEERING));
         let path = self.headers.get(":path").unwrap_or_default();
-        if path.split('?').next() != Some(ENDPOINT) {
+        if !path.strip_prefix(ENDPOINT).is_some_and(|rest| rest.is_empty() || rest.starts_with('?')) {
             return Action::Continue;
         }
         self.phase = Phase::Reading;

@@ -100,7 +100,14 @@ impl Stream {
         let (Sent::Call(destination) | Sent::Answer(destination)) = &self.sent else { return };
         let Some(server) = shared.settings.server(&destination.server) else { return };
         let until = shared.now.get() + server.timeout_ms.div_ceil(1000);
-        shared.deadlines.borrow_mut().add(until, self.me.clone());
+        self.deadline = Some(shared.deadlines.borrow_mut().add(until, self.me.clone()));
+    }
+
+    /// The server has begun to answer, or never will.
+    pub(crate) fn stop_clock(&mut self) {
+        if let (Some(shared), Some(place)) = (&self.shared, self.deadline.take()) {
+            shared.deadlines.borrow_mut().remove(place, &self.me);
+        }
     }
 
     /// Whether the server has not begun to answer.

@@ -118,25 +118,6 @@ pub trait Context {
         hostcalls::get_map_value_bytes(MapType::HttpCallResponseTrailers, name).unwrap()
     }
 
-    fn dispatch_grpc_call(
-        &self,
-        upstream_name: &str,
-        service_name: &str,
-        method_name: &str,
-        initial_metadata: Vec<(&str, &[u8])>,
-        message: Option<&[u8]>,
-        timeout: Duration,
-    ) -> Result<u32, Status> {
-        hostcalls::dispatch_grpc_call(
-            upstream_name,
-            service_name,
-            method_name,
-            initial_metadata,
-            message,
-            timeout,
-        )
-    }
-
     fn on_grpc_call_response(&mut self, _token_id: u32, _status_code: u32, _response_size: usize) {}
 
     fn get_grpc_call_response_body(&self, start: usize, max_size: usize) -> Option<Bytes> {
@@ -145,16 +126,6 @@ pub trait Context {
 
     fn cancel_grpc_call(&self, token_id: u32) {
         hostcalls::cancel_grpc_call(token_id).unwrap()
-    }
-
-    fn open_grpc_stream(
-        &self,
-        cluster_name: &str,
-        service_name: &str,
-        method_name: &str,
-        initial_metadata: Vec<(&str, &[u8])>,
-    ) -> Result<u32, Status> {
-        hostcalls::open_grpc_stream(cluster_name, service_name, method_name, initial_metadata)
     }
 
     fn on_grpc_stream_initial_metadata(&mut self, _token_id: u32, _num_elements: u32) {}
