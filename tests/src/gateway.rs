@@ -140,6 +140,11 @@ impl Gateway {
         .await;
     }
 
+    /// The file with its configuration, which it follows.
+    pub fn config(&self) -> PathBuf {
+        self.directory.path().join("gateway.yaml")
+    }
+
     /// Puts another configuration in the place of the one that is in force.
     pub fn configure(&self, config: &Config) {
         self.write(&config.text());
@@ -147,10 +152,9 @@ impl Gateway {
 
     /// Puts any text in the place of the configuration.
     pub fn write(&self, text: &str) {
-        let folder = self.directory.path();
-        let new = folder.join(".new");
+        let new = self.directory.path().join(".new");
         std::fs::write(&new, text).expect("writing the new configuration");
-        std::fs::rename(new, folder.join("gateway.yaml")).expect("renaming the new configuration");
+        std::fs::rename(new, self.config()).expect("renaming the new configuration");
     }
 
     /// Envoy's process.

@@ -9,6 +9,7 @@ use super::leg::{Envelope, Leg, gateway_info};
 use super::transport::Stdio;
 use protocol::config::EraChoice;
 use protocol::era::{MODERN, Revision};
+use protocol::error::code;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -186,7 +187,11 @@ struct Discovered {
 /// Asks a server what it is in the modern era.
 pub(super) async fn discover(client: &Client) -> Result<Hello, UpstreamError> {
     let leg = Leg::Modern(Envelope::gateway());
-    let result = client.request(&leg, "server/discover", None).await?;
+    let result = match client.request(&leg, "server/discover", None).await {
+        // Refused with the revision that was asked for as one that is supported: it may have come up since.
+        Err(error) if supports_ours(&error) => client.request(&leg, "server/discover", None).await?,
+        outcome => outcome?,
+    };
     let found: Discovered = serde_json::from_str(result.get())
         .map_err(|_| UpstreamError::Malformed("a result of server/discover without supportedVersions"))?;
     if !found.supported_versions.iter().any(|v| v == MODERN) {
@@ -200,4 +205,29 @@ pub(super) async fn discover(client: &Client) -> Result<Hello, UpstreamError> {
         server_info: server_info.map(Into::into),
         instructions: found.instructions,
     })
+}
+
+/// Whether an error refuses a revision and names the gateway's own as one that the server takes (2026-07-28, *Versioning*).
+fn supports_ours(error: &UpstreamError) -> bool {
+    #[derive(Deserialize)]
+    struct Unsupported {
+        supported: Vec<String>,
+    }
+    let UpstreamError::Rpc { code: code::UNSUPPORTED_VERSION, data: Some(data), .. } = error else { return false };
+    serde_json::from_str::<Unsupported>(data).is_ok_and(|data| data.supported.iter().any(|version| version == MODERN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_names_our_revision_is_told_from_others() {
+        let refusal =
+            |code, data: &str| UpstreamError::Rpc { code, message: String::new(), data: Some(data.to_owned()) };
+        assert!(supports_ours(&refusal(-32022, r#"{"supported":["2027-01-01","2026-07-28"]}"#)));
+        assert!(!supports_ours(&refusal(-32022, r#"{"supported":["2027-01-01"]}"#)));
+        assert!(!supports_ours(&refusal(-32601, r#"{"supported":["2026-07-28"]}"#)));
+        assert!(!supports_ours(&UpstreamError::Closed));
+    }
 }

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 pub struct Exception {
     /// The era of the suite.
     pub suite: Era,
-    /// How the server is reached.
+    /// How client and server meet.
     pub way: Way,
     /// The scenario's name.
     pub scenario: &'static str,
@@ -30,11 +30,11 @@ impl Exception {
 /// What is wrong with a table, one line each, given the scenarios that do not pass.
 pub fn faults(table: &Table, exceptions: &[Exception]) -> Vec<String> {
     let mut faults = Vec::new();
-    if table.rows.len() != table.suite.scenarios {
-        faults.push(format!("{} scenarios ran instead of {}", table.rows.len(), table.suite.scenarios));
+    if table.rows.len() != table.expected {
+        faults.push(format!("{:?} {:?}: {} scenarios ran", table.suite, table.tested, table.rows.len()));
     }
     for (scenario, row) in &table.rows {
-        for way in Way::ALL {
+        for &way in table.ways {
             let exception = exceptions.iter().find(|exception| exception.is_for(table, scenario, way));
             if let Some(fault) = fault(row, way, exception) {
                 faults.push(format!("{} {scenario}, {way}: {fault}", table.suite.revision));
@@ -46,7 +46,7 @@ pub fn faults(table: &Table, exceptions: &[Exception]) -> Vec<String> {
 
 /// The scenarios that are not as they have to be, to be tried again: some have deadlines of half a second.
 pub fn doubtful(table: &Table, exceptions: &[Exception]) -> Vec<(String, Way)> {
-    let cells = table.rows.iter().flat_map(|(scenario, row)| Way::ALL.map(|way| (scenario, row, way)));
+    let cells = table.rows.iter().flat_map(|(scenario, row)| table.ways.iter().map(move |&way| (scenario, row, way)));
     cells
         .filter(|(scenario, row, way)| {
             let exception = exceptions.iter().find(|exception| exception.is_for(table, scenario, *way));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn judged(crossed: Outcome, exceptions: &[Exception]) -> Vec<String> {
-        let mut table = Table::new(super::super::Suite { scenarios: 1, ..SUITES[0] });
+        let mut table = Table::of_servers(super::super::Suite { servers: 1, ..SUITES[0] });
         for (way, outcome) in [(Way::Direct, outcome(2, &[])), (Way::Through, outcome(2, &[])), (Way::Crossed, crossed)]
         {
             table.add(way, [("s".to_owned(), outcome)].into());

@@ -13,4 +13,4 @@ mod table;
 pub use fixture::Fixture;
 pub use outcome::Outcome;
 pub use suite::Suite;
-pub use table::{Row, Table, Way};
+pub use table::{Row, Table, Tested, Way};

@@ -2,6 +2,7 @@
 
 use super::fixture::{folder, node};
 use super::outcome::Outcome;
+use crate::gateway::Gateway;
 use crate::peers::Era;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,15 +22,60 @@ pub struct Suite {
     /// Which of its scenarios: `all`, or `active`, which leaves out those that its authors have not finished.
     pub which: &'static str,
     /// How many scenarios it has for servers.
-    pub scenarios: usize,
+    pub servers: usize,
+    /// Its scenarios for clients, but for those of authorization, which a gateway's servers do not see.
+    pub clients: &'static [&'static str],
 }
 
 /// What is run: the released suite, and the one that knows 2026-07-28.
 pub const SUITES: [Suite; 4] = [
-    Suite { version: "0.1", revision: "2025-11-25", era: Era::Legacy, which: "active", scenarios: 30 },
-    Suite { version: "0.2", revision: "2025-06-18", era: Era::Legacy, which: "all", scenarios: 27 },
-    Suite { version: "0.2", revision: "2025-11-25", era: Era::Legacy, which: "all", scenarios: 33 },
-    Suite { version: "0.2", revision: "2026-07-28", era: Era::Modern, which: "all", scenarios: 40 },
+    Suite {
+        version: "0.1",
+        revision: "2025-11-25",
+        era: Era::Legacy,
+        which: "active",
+        servers: 30,
+        clients: &["initialize", "tools_call", "elicitation-sep1034-client-defaults", "sse-retry"],
+    },
+    Suite {
+        version: "0.2",
+        revision: "2025-06-18",
+        era: Era::Legacy,
+        which: "all",
+        servers: 27,
+        clients: &["initialize", "tools_call"],
+    },
+    Suite {
+        version: "0.2",
+        revision: "2025-11-25",
+        era: Era::Legacy,
+        which: "all",
+        servers: 33,
+        clients: &[
+            "initialize",
+            "tools_call",
+            "elicitation-sep1034-client-defaults",
+            "sse-retry",
+            "json-schema-2020-12-preservation",
+        ],
+    },
+    Suite {
+        version: "0.2",
+        revision: "2026-07-28",
+        era: Era::Modern,
+        which: "all",
+        servers: 40,
+        clients: &[
+            "tools_call",
+            "request-metadata",
+            "sep-2322-client-request-state",
+            "http-standard-headers",
+            "http-custom-headers",
+            "http-invalid-tool-headers",
+            "json-schema-ref-no-deref",
+            "json-schema-2020-12-preservation",
+        ],
+    },
 ];
 
 /// How long a run of all scenarios may take: a scenario has 30 s at most, and nearly all need a few milliseconds.
@@ -54,25 +100,54 @@ impl Suite {
         self.server(url, &["--scenario", scenario]).await.remove(scenario)
     }
 
+    /// Runs one scenario for clients with a client of `era`, behind the gateway if there is one: it is reconfigured, and has to
+    /// be for this scenario alone. `None` if the suite gave up on it.
+    ///
+    /// # Panics
+    ///
+    /// When the suite cannot be run, or takes too long.
+    pub async fn run_client(&self, scenario: &str, era: Era, behind: Option<&Gateway>) -> Option<Outcome> {
+        let driver = folder().join("clients/driver.mjs");
+        let driver = format!("{} {} --era {era}", node().display(), driver.display());
+        let mut command = self.command("client");
+        command.args(["--scenario", scenario, "--command", &driver]);
+        if let Some(gateway) = behind {
+            command
+                .env("MCP_GATEWAY_CONFIG", gateway.config())
+                .env("MCP_GATEWAY_ENDPOINT", gateway.url())
+                .env("MCP_GATEWAY_STATUS", gateway.operator("/status"));
+        }
+        self.outcomes(command, "").await.remove(scenario)
+    }
+
     async fn server(&self, url: &str, which: &[&str]) -> BTreeMap<String, Outcome> {
-        let results = tempfile::tempdir().expect("a folder for temporary files");
+        let mut command = self.command("server");
+        command.args(["--url", url]).args(which);
+        self.outcomes(command, "server-").await
+    }
+
+    fn command(&self, tested: &str) -> Command {
         let mut command = Command::new(node());
         command
             .arg(folder().join(format!("bin/conformance-{}.js", self.version)))
-            .args(["server", "--url", url, "--spec-version", self.revision])
-            .args(which)
-            .arg("--output-dir")
-            .arg(results.path())
+            .args([tested, "--spec-version", self.revision])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command that leaves a folder for each scenario, of its name after `prefix`.
+    async fn outcomes(&self, mut command: Command, prefix: &str) -> BTreeMap<String, Outcome> {
+        let results = tempfile::tempdir().expect("a folder for temporary files");
+        command.arg("--output-dir").arg(results.path());
         // Its status only says whether everything passed.
         let ended = tokio::time::timeout(PATIENCE, command.status()).await;
         ended
             .unwrap_or_else(|_| panic!("the suite {self:?} took longer than {PATIENCE:?}"))
             .expect("the suite can be run");
-        outcomes(results.path(), "server-")
+        outcomes(results.path(), prefix)
     }
 }
 

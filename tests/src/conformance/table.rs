@@ -1,23 +1,26 @@
 //! Outcomes side by side.
 
 use super::{Outcome, Suite};
+use crate::peers::Era;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How a suite reaches a server.
+/// How client and server meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
-    /// Without a gateway, the server of its own era: what there is to be had.
+    /// Without a gateway, client and server of one era: what there is to be had.
     Direct,
-    /// Through the gateway, the same server.
+    /// The same through the gateway.
     Through,
-    /// Through the gateway, the server of the other era.
+    /// Through the gateway, client and server of different eras.
     Crossed,
 }
 
 impl Way {
     /// All of them, in the order of the table's columns.
-    pub const ALL: [Self; 2] = [Self::Direct, Self::Through];
+    pub const ALL: &[Self] = &[Self::Direct, Self::Through, Self::Crossed];
+    /// Those within one era.
+    pub const OF_ONE_ERA: &[Self] = &[Self::Direct, Self::Through];
 }
 
 impl fmt::Display for Way {
@@ -33,19 +36,41 @@ impl fmt::Display for Way {
 /// A scenario's outcome each way.
 pub type Row = BTreeMap<Way, Outcome>;
 
+/// What a suite is run at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tested {
+    /// The suite is the client.
+    Servers,
+    /// The suite is the server.
+    Clients,
+}
+
 /// The outcomes of one suite.
 #[derive(Debug)]
 pub struct Table {
     /// The suite.
     pub suite: Suite,
+    /// What it was run at.
+    pub tested: Tested,
+    /// The ways that are looked at.
+    pub ways: &'static [Way],
+    /// How many scenarios there are to be.
+    pub expected: usize,
     /// Its scenarios by name.
     pub rows: BTreeMap<String, Row>,
 }
 
 impl Table {
-    /// One without rows.
-    pub fn new(suite: Suite) -> Self {
-        Self { suite, rows: BTreeMap::new() }
+    /// One for the suite's scenarios for servers, without rows.
+    pub fn of_servers(suite: Suite) -> Self {
+        let ways = if suite.era == Era::Legacy { Way::ALL } else { Way::OF_ONE_ERA };
+        Self { suite, tested: Tested::Servers, ways, expected: suite.servers, rows: BTreeMap::new() }
+    }
+
+    /// One for the suite's scenarios for clients, without rows.
+    pub fn of_clients(suite: Suite) -> Self {
+        let ways = if suite.era == Era::Modern { Way::ALL } else { Way::OF_ONE_ERA };
+        Self { suite, tested: Tested::Clients, ways, expected: suite.clients.len(), rows: BTreeMap::new() }
     }
 
     /// Takes in the outcomes of a run.
@@ -70,14 +95,18 @@ pub(super) fn is_good(row: &Row, way: Way) -> bool {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Suite { version, revision, era, .. } = self.suite;
-        write!(f, "{:48}", format!("{revision} ({era}), suite {version}"))?;
-        for way in Way::ALL {
+        let tested = match self.tested {
+            Tested::Servers => "servers",
+            Tested::Clients => "clients",
+        };
+        write!(f, "{:48}", format!("{tested} of {revision} ({era}), suite {version}"))?;
+        for way in self.ways {
             write!(f, " {way:>10}")?;
         }
         writeln!(f)?;
         for (scenario, row) in &self.rows {
             write!(f, "  {scenario:46}")?;
-            for way in Way::ALL {
+            for &way in self.ways {
                 let cell = row.get(&way).map_or_else(|| "absent".to_owned(), ToString::to_string);
                 let cell = if is_good(row, way) { cell } else { format!("! {cell}") };
                 write!(f, " {cell:>10}")?;
@@ -85,7 +114,7 @@ impl fmt::Display for Table {
             writeln!(f)?;
         }
         write!(f, "  {:46}", format!("of {} scenarios", self.rows.len()))?;
-        for way in Way::ALL {
+        for &way in self.ways {
             write!(f, " {:>10}", self.good(way))?;
         }
         writeln!(f)
