@@ -1,5 +1,5 @@
 //! Servers of five SDKs behind one gateway, and clients of others: what a client sees through the gateway is what it sees at
-//! each server that speaks its era, under the server's prefix.
+//! each server that speaks its era, under the server's prefix. A server that does not speak it is seen like its twin that does.
 
 use futures::{StreamExt as _, stream};
 use mcp_gateway_tests::client::{Http, Session};
@@ -7,6 +7,7 @@ use mcp_gateway_tests::gateway::{Config, Gateway};
 use mcp_gateway_tests::peers::{self, Client, Era, Plan, Seen, inspect, offer};
 use mcp_gateway_tests::process::Server;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use tokio::sync::Mutex;
 
@@ -14,8 +15,25 @@ use tokio::sync::Mutex;
 struct Peer {
     name: &'static str,
     server: Server,
-    legacy: Option<Plan>,
-    modern: Option<Plan>,
+    legacy: Option<Steps>,
+    modern: Option<Steps>,
+}
+
+/// What a client does at a server.
+struct Steps {
+    plan: Plan,
+    /// The server that answers the same in the client's era, if it is another one.
+    twin: Option<&'static str>,
+}
+
+impl Steps {
+    fn own(plan: Plan) -> Option<Self> {
+        Some(Self { plan, twin: None })
+    }
+
+    fn like(twin: &'static str, plan: Plan) -> Option<Self> {
+        Some(Self { plan, twin: Some(twin) })
+    }
 }
 
 struct Rig {
@@ -54,14 +72,15 @@ impl Rig {
         );
         let peer = |name, server, legacy, modern| Peer { name, server, legacy, modern };
         let peers = vec![
-            peer("rsl", rsl, Some(offer::features()), None),
-            peer("rsm", rsm, None, Some(offer::features())),
-            peer("ev", ev, Some(offer::everything()), None),
-            peer("py", py, Some(offer::python(Era::Legacy)), Some(offer::python(Era::Modern))),
-            peer("fast", fast, Some(offer::fastmcp()), Some(offer::fastmcp())),
-            peer("tsb", tsb, Some(offer::typescript(false)), Some(offer::typescript(true))),
-            peer("tsl", tsl, Some(offer::typescript(true)), None),
-            peer("tsm", tsm, None, Some(offer::typescript(true))),
+            peer("rsl", rsl, Steps::own(offer::features()), None),
+            peer("rsm", rsm, Steps::like("rsl", offer::features()), Steps::own(offer::features())),
+            peer("ev", ev, Steps::own(offer::everything()), None),
+            peer("py", py, Steps::own(offer::python(Era::Legacy)), Steps::own(offer::python(Era::Modern))),
+            peer("fast", fast, Steps::own(offer::fastmcp()), Steps::own(offer::fastmcp())),
+            // Its legacy leg has no sessions: clients that can be asked are served by the modern one.
+            peer("tsb", tsb, Steps::like("tsl", offer::typescript(true)), Steps::own(offer::typescript(true))),
+            peer("tsl", tsl, Steps::own(offer::typescript(true)), None),
+            peer("tsm", tsm, Steps::like("tsl", offer::typescript(true)), Steps::own(offer::typescript(true))),
         ];
         let config =
             peers.iter().fold(Config::new(), |config, peer| config.server(peer.name, &peer.prefix(), &peer.server.url));
@@ -72,8 +91,8 @@ impl Rig {
         self.peers.iter().find(|peer| peer.name == name).unwrap()
     }
 
-    /// The servers that speak the era, each with the steps that it has for it.
-    fn reachable(&self, era: Era) -> impl Iterator<Item = (&Peer, &Plan)> {
+    /// The servers that clients of the era can use, each with the steps that it has for it.
+    fn reachable(&self, era: Era) -> impl Iterator<Item = (&Peer, &Steps)> {
         self.peers.iter().filter_map(move |peer| {
             let plan = match era {
                 Era::Legacy => &peer.legacy,
@@ -110,12 +129,13 @@ impl Peer {
 async fn walk(client: Client, era: Era) {
     let rig = rig().await;
     let _turn = rig.turn.lock().await;
-    let plan = rig.reachable(era).fold(Plan::new(), |plan, (peer, steps)| plan.then(steps.behind(&peer.prefix())));
-    let alone = rig.reachable(era).map(async |(peer, steps)| {
-        let seen = client.run(&peer.server.url, era, steps).await;
-        seen.behind(&peer.prefix())
+    let plan = rig.reachable(era).fold(Plan::new(), |plan, (peer, steps)| plan.then(steps.plan.behind(&peer.prefix())));
+    let own = rig.reachable(era).filter(|(_, steps)| steps.twin.is_none());
+    let alone = own.map(async |(peer, steps)| (peer.name, client.run(&peer.server.url, era, &steps.plan).await));
+    let alone: HashMap<_, _> = stream::iter(alone).buffered(AT_ONCE).collect().await;
+    let expected = rig.reachable(era).fold(Seen::default(), |all, (peer, steps)| {
+        all.then(alone[steps.twin.unwrap_or(peer.name)].clone().behind(&peer.prefix()))
     });
-    let expected = stream::iter(alone).buffered(AT_ONCE).fold(Seen::default(), async |all, seen| all.then(seen)).await;
     let headers = match era {
         Era::Legacy => "tsl_echo_headers",
         Era::Modern => "tsm_echo_headers",

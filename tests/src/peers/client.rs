@@ -29,7 +29,9 @@ impl Client {
         let mut command = Command::new(interpreter);
         command.arg(folder().join(script)).args(["--url", url, "--era", &era.to_string(), "--plan", &plan.json()]);
         let output = ended(command).await;
-        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!("{self:?} {era} at {url}, {}: {error}: {}", output.status, String::from_utf8_lossy(&output.stdout))
+        });
         assert!(
             output.status.success() && document["failures"] == serde_json::json!([]),
             "{self:?} {era} at {url}: {}\n{}",

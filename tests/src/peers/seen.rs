@@ -14,7 +14,7 @@ pub struct Seen {
     pub resources: Vec<Value>,
     /// `resources/templates/list`.
     pub templates: Vec<Value>,
-    /// Each call with its result. Of the HTTP requests that `echo_raw` shows, without what differs from run to run.
+    /// Each call with its result. Of the HTTP requests that `echo_raw` shows, without what differs from run to run, or by era.
     pub called: Vec<Value>,
     /// Each prompt with its result.
     pub got: Vec<Value>,
@@ -39,21 +39,26 @@ impl Seen {
             prompts: list("prompts"),
             resources: list("resources"),
             templates: list("resourceTemplates"),
-            called: list("called").into_iter().map(without_ids).collect(),
-            got: list("got"),
-            read: list("read"),
+            called: list("called").into_iter().map(without_ids).map(without_server).collect(),
+            got: list("got").into_iter().map(without_server).collect(),
+            read: list("read").into_iter().map(without_server).collect(),
             elicited: list("elicited").into_iter().map(|form| without(form, "_meta")).collect(),
             told: sorted(told),
             changes: changes.len(),
         }
     }
 
-    /// The same as it is to be seen at a server behind `prefix`: names with it in front, URIs in their own form of it.
+    /// The same as it is to be seen at a server behind `prefix`, its name and `_`: names with it in front, URIs in their own form of
+    /// it, forms with the server's name.
     #[must_use]
     pub fn behind(mut self, prefix: &str) -> Self {
         for named in [&mut self.tools, &mut self.prompts, &mut self.called, &mut self.got].into_iter().flatten() {
             let name = named["name"].as_str().unwrap_or_default();
             named["name"] = format!("{prefix}{name}").into();
+        }
+        for form in &mut self.elicited {
+            let message = form["message"].as_str().unwrap_or_default();
+            form["message"] = format!("[{}] {message}", prefix.trim_end_matches('_')).into();
         }
         for item in [&mut self.resources, &mut self.templates, &mut self.called, &mut self.got, &mut self.read] {
             item.iter_mut().for_each(|item| map_uris(item, prefix));
@@ -129,13 +134,29 @@ fn without(mut value: Value, member: &str) -> Value {
     value
 }
 
-/// A call as it is; of `echo_raw`, the HTTP request that it shows without its id and progress token.
+/// A step without the name that servers of the modern era put on each result.
+fn without_server(mut step: Value) -> Value {
+    let Some(meta) = step.pointer_mut("/result/_meta").and_then(Value::as_object_mut) else { return step };
+    meta.remove("io.modelcontextprotocol/serverInfo");
+    if meta.is_empty() {
+        step["result"] = without(step["result"].take(), "_meta");
+    }
+    step
+}
+
+/// A call as it is; of `echo_raw`, the HTTP request that it shows without its id, progress token and modern envelope.
 fn without_ids(mut called: Value) -> Value {
     let echo = called["name"].as_str().is_some_and(|name| name.ends_with("echo_raw"));
     if let (true, Some(text)) = (echo, called["result"]["content"][0]["text"].as_str()) {
         let mut request = without(serde_json::from_str(text).unwrap_or_default(), "id");
         if let Some(meta) = request["params"]["_meta"].as_object_mut() {
-            meta.remove("progressToken");
+            let own = ["protocolVersion", "clientInfo", "clientCapabilities", "logLevel"];
+            meta.retain(|name, _| {
+                name != "progressToken" && !own.iter().any(|own| *name == format!("io.modelcontextprotocol/{own}"))
+            });
+            if meta.is_empty() {
+                request["params"] = without(request["params"].take(), "_meta");
+            }
         }
         called["result"]["content"][0]["text"] = request.to_string().into();
     }
