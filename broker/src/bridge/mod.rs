@@ -18,6 +18,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use protocol::answer::Rules;
 use protocol::era::Era;
+use protocol::era::from_legacy::without_envelope;
 use protocol::error::{Refusal, code};
 use protocol::http::{Accepts, Media, encode_value, header};
 use protocol::jsonrpc::Id;
@@ -86,10 +87,16 @@ enum Answer {
     Coming(Reply),
 }
 
+/// The message without what only the modern era has in it.
+fn body(request: &Request) -> Bytes {
+    let text = std::str::from_utf8(&request.body).ok().filter(|text| text.contains("io.modelcontextprotocol/"));
+    text.and_then(without_envelope).map_or_else(|| request.body.clone(), Bytes::from)
+}
+
 async fn send(upstream: &Upstream, request: &Request, extra: &HeaderMap) -> Result<Attempt, Refusal> {
     let wrong = |error: UpstreamError| failed(Era::Legacy, request.server.name(), &error);
     let client = request.server.client();
-    let reply = client.post(&upstream.leg, request.body.clone(), extra).await.map_err(wrong)?;
+    let reply = client.post(&upstream.leg, body(request), extra).await.map_err(wrong)?;
     if reply.is_success() {
         upstream.session.mark_worked();
         return Ok(Attempt::Answered(Answer::Coming(reply)));

@@ -20,6 +20,16 @@ async fn a_call_arrives_byte_for_byte_without_its_prefix() {
 }
 
 #[tokio::test]
+async fn a_legacy_server_is_spared_what_only_the_modern_era_has() {
+    let fake = legacy().start().await;
+    let rig = rig(vec![fake.config("a", "a_")]).await;
+    let meta = json!({"io.modelcontextprotocol/logLevel": "debug", "io.modelcontextprotocol/related-task": {"taskId": "t"}, "n": 1.0});
+    rig.client().await.ask(1, "tools/call", json!({"name": "a_echo", "_meta": meta})).await;
+    let expected = json!({"io.modelcontextprotocol/related-task": {"taskId": "t"}, "n": 1.0});
+    assert_eq!(fake.seen("tools/call")[0].json["params"]["_meta"], expected);
+}
+
+#[tokio::test]
 async fn prompts_and_resources_find_their_server() {
     let fake = legacy().start().await;
     let rig = rig(vec![fake.config("a", "a_")]).await;

@@ -1,7 +1,7 @@
 //! What servers that speak only the modern era want to know of legacy clients.
 
 use crate::client::{Client, Events};
-use crate::modern_only::{Act, Asked, ModernOnly, input, result, text};
+use crate::modern_server::{Act, Asked, ModernServer, input, result, text};
 use crate::rig::{rig, rig_with};
 use protocol::config::Limits;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ async fn told(events: &mut Events) -> Value {
 
 #[tokio::test]
 async fn several_questions_are_asked_at_once_and_answered_in_any_order() {
-    let fake = ModernOnly::start(tools(), |asked, before| match before {
+    let fake = ModernServer::start(tools(), |asked, before| match before {
         0 => input(&json!({"name": form("Name?"), "llm": sampling(), "where": {"method": "roots/list"}}), "s\u{e9}1"),
         _ => echo(asked),
     })
@@ -92,7 +92,7 @@ async fn several_questions_are_asked_at_once_and_answered_in_any_order() {
 #[tokio::test]
 async fn a_server_may_ask_again_as_often_as_the_limits_allow() {
     let fake =
-        ModernOnly::start(tools(), |_, before| input(&json!({"q": form("?")}), &format!("state {before}"))).await;
+        ModernServer::start(tools(), |_, before| input(&json!({"q": form("?")}), &format!("state {before}"))).await;
     let rig = rig_with(vec![fake.config("m", "m_")], Limits { input_rounds: 3, ..Limits::default() }).await;
     let client = rig.capable(everything()).await;
     let mut events = client.stream(1, "m_ask").await;
@@ -108,7 +108,7 @@ async fn a_server_may_ask_again_as_often_as_the_limits_allow() {
 
 #[tokio::test]
 async fn a_clients_error_cancels_an_elicitation_and_ends_a_call_that_samples() {
-    let fake = ModernOnly::start(tools(), |asked, _| match &asked.json["params"]["inputResponses"] {
+    let fake = ModernServer::start(tools(), |asked, _| match &asked.json["params"]["inputResponses"] {
         Value::Null => {
             let sample = asked.json["params"]["arguments"]["sample"] == true;
             input(&json!({"q": if sample { sampling() } else { form("?") }}), "s")
@@ -132,7 +132,7 @@ async fn a_clients_error_cancels_an_elicitation_and_ends_a_call_that_samples() {
 
 #[tokio::test]
 async fn a_client_that_never_answers_costs_nothing_after_the_limit() {
-    let fake = ModernOnly::start(tools(), |_, _| input(&json!({"q": form("?")}), "s")).await;
+    let fake = ModernServer::start(tools(), |_, _| input(&json!({"q": form("?")}), "s")).await;
     let rig = rig_with(vec![fake.config("m", "m_")], Limits { input_seconds: 1, ..Limits::default() }).await;
     let client = rig.capable(everything()).await;
     let mut events = client.stream(1, "m_ask").await;
@@ -148,7 +148,7 @@ async fn a_client_that_never_answers_costs_nothing_after_the_limit() {
 
 #[tokio::test]
 async fn a_client_that_reads_only_json_is_not_waited_for() {
-    let fake = ModernOnly::start(tools(), |asked, before| match before {
+    let fake = ModernServer::start(tools(), |asked, before| match before {
         0 => input(&json!({"q": form("?")}), "s"),
         _ => echo(asked),
     })
@@ -164,7 +164,7 @@ async fn a_client_that_reads_only_json_is_not_waited_for() {
 
 #[tokio::test]
 async fn what_the_client_cannot_be_asked_ends_the_call_with_the_reason() {
-    let fake = ModernOnly::start(tools(), |_, _| input(&json!({"q": page("https://x")}), "s")).await;
+    let fake = ModernServer::start(tools(), |_, _| input(&json!({"q": page("https://x")}), "s")).await;
     let rig = rig(vec![fake.config("m", "m_")]).await;
     let client = rig.client().await;
     let error = client.call(1, "m_ask").await["error"].clone();
@@ -173,7 +173,7 @@ async fn what_the_client_cannot_be_asked_ends_the_call_with_the_reason() {
 
 #[tokio::test]
 async fn a_page_is_shown_once_and_the_server_is_asked_until_it_is_done() {
-    let fake = ModernOnly::start(tools(), |asked, before| match before {
+    let fake = ModernServer::start(tools(), |asked, before| match before {
         0 | 1 => input(&json!({"login": page("https://x/login")}), &format!("s{before}")),
         _ => echo(asked),
     })
@@ -195,7 +195,7 @@ async fn a_page_is_shown_once_and_the_server_is_asked_until_it_is_done() {
 
 #[tokio::test]
 async fn a_server_that_only_needs_time_is_asked_again_later() {
-    let fake = ModernOnly::start(tools(), |asked, before| match before {
+    let fake = ModernServer::start(tools(), |asked, before| match before {
         0 => result(&json!({"resultType": "input_required", "requestState": "s"})),
         _ => echo(asked),
     })

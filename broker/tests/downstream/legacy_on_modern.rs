@@ -1,7 +1,7 @@
 //! Legacy clients and servers that speak only the modern era: calls, lists, errors.
 
 use crate::client::names;
-use crate::modern_only::{Act, ModernOnly, result, text};
+use crate::modern_server::{Act, ModernServer, result, text};
 use crate::rig::rig;
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn tool(name: &str) -> Value {
 
 #[tokio::test]
 async fn a_call_brings_the_envelope_and_its_own_bytes() {
-    let fake = ModernOnly::start(json!([tool("echo")]), |asked, _| {
+    let fake = ModernServer::start(json!([tool("echo")]), |asked, _| {
         let raw = Value::from(asked.raw.as_str());
         Act::Result(format!(r#"{{"resultType":"complete","content":[{{"type":"text","text":{raw}}}],"n":1.0,"ttlMs":5,"cacheScope":"public"}}"#))
     })
@@ -45,7 +45,7 @@ async fn a_call_brings_the_envelope_and_its_own_bytes() {
 
 #[tokio::test]
 async fn everything_that_can_be_called_gets_there() {
-    let fake = ModernOnly::start(json!([tool("echo")]), |asked, _| match asked.method() {
+    let fake = ModernServer::start(json!([tool("echo")]), |asked, _| match asked.method() {
         "prompts/get" => {
             result(&json!({"resultType": "complete", "messages": [], "description": asked.json["params"]["name"]}))
         }
@@ -79,7 +79,7 @@ async fn tools_are_listed_and_answered_as_legacy_clients_can_read_them() {
         {"name": "list", "inputSchema": {"type": "object", "properties": {"p": true}}, "outputSchema": {"type": "array"}},
         {"name": "bad", "inputSchema": {"type": "object", "properties": {"n": {"type": "number", "x-mcp-header": "N"}}}},
     ]);
-    let fake = ModernOnly::start(tools, |_, _| {
+    let fake = ModernServer::start(tools, |_, _| {
         result(&json!({"resultType": "complete", "content": [{"type": "resource_link", "uri": "file:///a", "name": "a"}], "structuredContent": [1]}))
     })
     .await;
@@ -102,7 +102,7 @@ async fn tools_are_listed_and_answered_as_legacy_clients_can_read_them() {
 
 #[tokio::test]
 async fn errors_have_the_status_and_the_code_of_the_legacy_era() {
-    let fake = ModernOnly::start(json!([tool("echo")]), |asked, _| match asked.json["params"]["name"].as_str() {
+    let fake = ModernServer::start(json!([tool("echo")]), |asked, _| match asked.json["params"]["name"].as_str() {
         Some("gone") => Act::Error(404, json!({"code": -32601, "message": "own words"})),
         Some("lacks") => {
             Act::Error(400, json!({"code": -32021, "message": "m", "data": {"requiredCapabilities": {"sampling": {}}}}))
@@ -127,7 +127,7 @@ async fn errors_have_the_status_and_the_code_of_the_legacy_era() {
 
 #[tokio::test]
 async fn what_a_server_tells_meanwhile_passes() {
-    let fake = ModernOnly::start(json!([tool("echo")]), |asked, _| {
+    let fake = ModernServer::start(json!([tool("echo")]), |asked, _| {
         let token = &asked.json["params"]["_meta"]["progressToken"];
         let progress = json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": 1}});
         let log = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "d"}});
@@ -153,7 +153,7 @@ async fn parameters_go_into_headers_and_the_list_is_fetched_again_when_they_do_n
         let schema = json!({"type": "object", "properties": {"r": {"type": "string", "x-mcp-header": header}}});
         json!([{"name": "echo", "inputSchema": schema}])
     };
-    let fake = ModernOnly::start(with("Old"), |asked, _| match asked.headers.get("mcp-param-new") {
+    let fake = ModernServer::start(with("Old"), |asked, _| match asked.headers.get("mcp-param-new") {
         Some(value) => result(&text(value.to_str().unwrap())),
         None => Act::Error(400, json!({"code": -32020, "message": "Mcp-Param-New is missing"})),
     })
@@ -173,7 +173,7 @@ async fn parameters_go_into_headers_and_the_list_is_fetched_again_when_they_do_n
 #[tokio::test]
 async fn cancelling_closes_the_servers_stream_and_leaving_does_not() {
     let log = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "started"}});
-    let fake = ModernOnly::start(json!([tool("wait")]), move |_, _| Act::Hang(log.clone())).await;
+    let fake = ModernServer::start(json!([tool("wait")]), move |_, _| Act::Hang(log.clone())).await;
     let rig = rig(vec![fake.config("m", "m_")]).await;
     let client = rig.client().await;
     let mut left = client.stream(1, "m_wait").await;
@@ -191,7 +191,7 @@ async fn cancelling_closes_the_servers_stream_and_leaving_does_not() {
 
 #[tokio::test]
 async fn updates_of_resources_come_on_the_clients_stream() {
-    let fake = ModernOnly::start(json!([tool("echo")]), |_, _| result(&text("x"))).await;
+    let fake = ModernServer::start(json!([tool("echo")]), |_, _| result(&text("x"))).await;
     let rig = rig(vec![fake.config("m", "m_")]).await;
     let client = rig.client().await;
     let mut events = client.listen().await;
@@ -222,7 +222,7 @@ async fn updates_of_resources_come_on_the_clients_stream() {
 
 #[tokio::test]
 async fn a_change_of_the_servers_lists_comes_on_the_clients_stream() {
-    let fake = ModernOnly::start(json!([tool("echo")]), |_, _| result(&text("x"))).await;
+    let fake = ModernServer::start(json!([tool("echo")]), |_, _| result(&text("x"))).await;
     let rig = rig(vec![fake.config("m", "m_")]).await;
     let client = rig.client().await;
     let mut events = client.listen().await;
@@ -233,4 +233,22 @@ async fn a_change_of_the_servers_lists_comes_on_the_clients_stream() {
     fake.say(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {}}));
     events.next_of("notifications/tools/list_changed").await;
     assert_eq!(names(&client.ask(1, "tools/list", json!({})).await, "tools"), ["m_echo", "m_new"]);
+}
+
+#[tokio::test]
+async fn who_can_be_asked_is_served_by_the_side_that_can_ask() {
+    let fake = ModernServer::start_for_both(json!([tool("old"), tool("new")]), |_, _| result(&text("modern"))).await;
+    let rig = rig(vec![fake.config("m", "m_")]).await;
+    let text = |answer: Value| answer["result"]["content"][0]["text"].clone();
+    let plain = rig.capable(json!({})).await;
+    assert_eq!(names(&plain.ask(1, "tools/list", json!({})).await, "tools"), ["m_old"]);
+    assert_eq!(text(plain.call(2, "m_old").await), "legacy");
+    let capable = rig.capable(json!({"roots": {}})).await;
+    assert_eq!(names(&capable.ask(1, "tools/list", json!({})).await, "tools"), ["m_old", "m_new"]);
+    assert_eq!(text(capable.call(2, "m_old").await), "modern");
+    for (client, outcome) in [(&plain, "route"), (&capable, "bridge")] {
+        let question = json!({"era": "legacy", "session": client.session, "target": {"server": "m"}});
+        let answer = rig.resolve(question).await["outcome"].clone();
+        assert!(answer == outcome || answer.get(outcome).is_some(), "{answer}");
+    }
 }

@@ -13,7 +13,7 @@ mod internal;
 mod legacy_on_modern;
 mod lists;
 mod modern;
-mod modern_only;
+mod modern_server;
 mod operator;
 mod projected;
 mod rig;

@@ -66,6 +66,21 @@ impl Seen {
         self
     }
 
+    /// Without what a server behind `prefix` lists.
+    #[must_use]
+    pub fn without(mut self, prefix: &str) -> Self {
+        let key = uri_behind(prefix, "");
+        for (list, member, own) in [
+            (&mut self.tools, "name", prefix),
+            (&mut self.prompts, "name", prefix),
+            (&mut self.resources, "uri", &key),
+            (&mut self.templates, "uriTemplate", &key),
+        ] {
+            list.retain(|item| !item[member].as_str().is_some_and(|name| name.starts_with(own)));
+        }
+        self
+    }
+
     /// Followed by what was seen at another server.
     #[must_use]
     pub fn then(mut self, other: Self) -> Self {

@@ -19,7 +19,7 @@ pub fn error(method: &str, server: &str, error: &str) -> String {
         }
         code::MISSING_CAPABILITY => {
             let required = data.as_ref().and_then(|data| data.get("requiredCapabilities")).and_then(Object::read);
-            let names: Vec<_> = required.iter().flat_map(Object::members).map(|(name, _)| name.to_owned()).collect();
+            let names: Vec<_> = required.iter().flat_map(Object::members).flat_map(named).collect();
             let names = if names.is_empty() { "a capability".to_owned() } else { names.join(", ") };
             let message = format!("Server {server} needs {names} for this, which this client has not declared.");
             (code::INVALID_REQUEST, message)
@@ -34,6 +34,14 @@ pub fn error(method: &str, server: &str, error: &str) -> String {
     };
     let with_code = object.with("code", &code.to_string());
     Object::read(&with_code).map_or(with_code.clone(), |object| object.with("message", &quote(&message)))
+}
+
+/// What a person calls a capability: an extension goes by its own name.
+fn named((name, value): (&str, &str)) -> Vec<String> {
+    match Object::read(value).filter(|_| name == "extensions") {
+        Some(extensions) => extensions.members().map(|(name, _)| name.to_owned()).collect(),
+        None => vec![name.to_owned()],
+    }
 }
 
 #[cfg(test)]
@@ -53,9 +61,10 @@ mod tests {
 
     #[test]
     fn codes_of_the_modern_era_become_words() {
-        let lacking = r#"{"code":-32021,"message":"m","data":{"requiredCapabilities":{"sampling":{},"roots":{}}}}"#;
+        let lacking =
+            r#"{"code":-32021,"message":"m","data":{"requiredCapabilities":{"sampling":{},"extensions":{"a/b":{}}}}}"#;
         let shown = error("tools/call", "demo", lacking);
-        assert!(shown.contains("-32600") && shown.contains("Server demo needs sampling, roots"), "{shown}");
+        assert!(shown.contains("-32600") && shown.contains("Server demo needs sampling, a/b"), "{shown}");
         assert!(shown.contains(r#""data":{"requiredCapabilities""#));
         for code in [-32020, -32022] {
             assert!(error("tools/call", "s", &format!(r#"{{"code":{code},"message":"m"}}"#)).contains("-32603"));

@@ -1,4 +1,5 @@
-//! A server that speaks only the modern era, holds clients to its rules, and does what a test's script says.
+//! A server of the modern era that holds clients to its rules and does what a test's script says. It may answer legacy clients too,
+//! without sessions.
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -7,9 +8,10 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use futures::stream;
-use protocol::config::Server;
+use protocol::config::{EraChoice, OnSessionLoss, Server, Transport};
 use protocol::http::decode_value;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -62,7 +64,7 @@ pub(crate) fn text(text: &str) -> Value {
 type Script = dyn Fn(&Asked, usize) -> Act + Send + Sync;
 
 /// A running server.
-pub(crate) struct ModernOnly {
+pub(crate) struct ModernServer {
     shared: Arc<Shared>,
     addr: SocketAddr,
     task: JoinHandle<()>,
@@ -70,29 +72,48 @@ pub(crate) struct ModernOnly {
 
 struct Shared {
     script: Box<Script>,
+    /// It answers legacy clients, with the text `legacy`.
+    legacy: bool,
     tools: Mutex<Value>,
     asked: Mutex<Vec<Asked>>,
     told: broadcast::Sender<String>,
     hanging: watch::Sender<usize>,
 }
 
-impl Drop for ModernOnly {
+impl Drop for ModernServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl ModernOnly {
+impl ModernServer {
     /// A server with these tools. `script` answers `tools/call`, `prompts/get`, `resources/read` and `completion/complete`; it
     /// is told how many such requests came before.
     pub(crate) async fn start(
         tools: Value,
         script: impl Fn(&Asked, usize) -> Act + Send + Sync + 'static,
-    ) -> ModernOnly {
+    ) -> ModernServer {
+        Self::launch(tools, false, script).await
+    }
+
+    /// The same that answers legacy clients too.
+    pub(crate) async fn start_for_both(
+        tools: Value,
+        script: impl Fn(&Asked, usize) -> Act + Send + Sync + 'static,
+    ) -> ModernServer {
+        Self::launch(tools, true, script).await
+    }
+
+    async fn launch(
+        tools: Value,
+        legacy: bool,
+        script: impl Fn(&Asked, usize) -> Act + Send + Sync + 'static,
+    ) -> ModernServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             script: Box::new(script),
+            legacy,
             tools: Mutex::new(tools),
             asked: Mutex::default(),
             told: broadcast::channel(64).0,
@@ -100,15 +121,21 @@ impl ModernOnly {
         });
         let app = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        ModernOnly { shared, addr, task }
+        ModernServer { shared, addr, task }
     }
 
     pub(crate) fn config(&self, name: &str, prefix: &str) -> Server {
-        let json = json!({
-            "name": name, "prefix": prefix, "url": format!("http://{}/mcp", self.addr), "headers": {}, "caFile": null,
-            "era": "auto", "onSessionLoss": "reopen", "timeoutMs": 5000,
-        });
-        serde_json::from_value(json).unwrap()
+        Server {
+            name: name.to_owned(),
+            prefix: prefix.to_owned(),
+            transport: Transport::Auto,
+            url: format!("http://{}/mcp", self.addr),
+            headers: BTreeMap::new(),
+            ca_file: None,
+            era: EraChoice::Auto,
+            on_session_loss: OnSessionLoss::Reopen,
+            timeout_ms: 5_000,
+        }
     }
 
     pub(crate) fn set_tools(&self, tools: Value) {
@@ -143,6 +170,22 @@ async fn handle(State(shared): State<Arc<Shared>>, method: Method, headers: Head
         all.push(asked.clone());
         all.iter().filter(|a| is_scripted(a.method())).count()
     };
+    if shared.legacy && asked.meta("protocolVersion").is_null() {
+        return match asked.method() {
+            "initialize" => answer(
+                &asked,
+                &json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+                "serverInfo": {"name": "s", "version": "1"}})
+                .to_string(),
+            ),
+            "tools/list" => {
+                answer(&asked, &json!({"tools": [{"name": "old", "inputSchema": {"type": "object"}}]}).to_string())
+            }
+            "tools/call" => answer(&asked, &text("legacy").to_string()),
+            method if method.starts_with("notifications/") => StatusCode::ACCEPTED.into_response(),
+            _ => answer(&asked, "{}"),
+        };
+    }
     if let Err((status, error)) = check(&asked) {
         return refuse(&asked, status, &error);
     }
