@@ -125,7 +125,7 @@ impl Client {
     /// Only if no answer begins: its status is the caller's to judge ([`LegacySession::lost`]).
     pub async fn post(&self, leg: &Leg, body: Bytes, extra: &HeaderMap) -> Result<Reply, UpstreamError> {
         if let Some(crossing) = leg.crossing() {
-            return Ok(crossing.post(&body));
+            return Ok(crossing.post(&body, extra));
         }
         self.send(Method::POST, Some(leg), Some(body), extra, false).await
     }

@@ -22,7 +22,7 @@ async fn a_call_brings_the_envelope_and_its_own_bytes() {
     let sent = format!(
         r#"{{"jsonrpc":"2.0","id":"\u00e9","method":"tools/call","params":{{"name":"m_echo","arguments":{arguments},"_meta":{{"traceparent":"00-1-2-00","progressToken":7}},"x":1.0}}}}"#
     );
-    let answer = client.post_raw(&sent).send().await.unwrap().text().await.unwrap();
+    let answer = client.post_raw(&sent).header("tracestate", "a=b").send().await.unwrap().text().await.unwrap();
     assert!(
         answer.contains(r#""id":"\u00e9","result":{"content":[{"type":"text""#) && answer.contains(r#""n":1.0}"#),
         "{answer}"
@@ -33,6 +33,7 @@ async fn a_call_brings_the_envelope_and_its_own_bytes() {
     )));
     assert!(asked.raw.contains(r#","x":1.0"#));
     assert_eq!(asked.headers["accept"], "application/json, text/event-stream");
+    assert_eq!(asked.headers["tracestate"], "a=b");
     assert_eq!(asked.meta("clientInfo"), &json!({"name": "test", "version": "1"}));
     assert_eq!(asked.meta("clientCapabilities"), &json!({"elicitation": {}, "roots": {}}));
     assert_eq!(asked.meta("logLevel"), &Value::Null);

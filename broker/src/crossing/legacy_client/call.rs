@@ -6,6 +6,7 @@ use super::{Crossing, headers};
 use crate::catalog::List;
 use crate::session::failed;
 use crate::upstream::{Envelope as ModernEnvelope, Leg, Reply, UpstreamError, fetch_list};
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::stream::unfold;
 use protocol::era::Era;
@@ -28,14 +29,16 @@ struct Call {
     id: Id,
     envelope: Envelope,
     body: Bytes,
+    /// Goes with every attempt.
+    extra: HeaderMap,
 }
 
 /// Begins a request; its answer is the end of the stream.
-pub(super) fn start(crossing: &Crossing, id: Id, envelope: Envelope, body: Bytes) -> Reply {
+pub(super) fn start(crossing: &Crossing, id: Id, envelope: Envelope, body: Bytes, extra: HeaderMap) -> Reply {
     let (client, events) = mpsc::channel(QUEUE);
     let cancel = crossing.0.ended.child_token();
     crossing.running().insert(id.clone(), cancel.clone());
-    let call = Call { crossing: crossing.clone(), id, envelope, body };
+    let call = Call { crossing: crossing.clone(), id, envelope, body, extra };
     tokio::spawn(call.run(client, cancel));
     Reply::made(unfold(events, |mut events| async move { Some((events.recv().await?, events)) }))
 }
@@ -99,7 +102,8 @@ impl Call {
     async fn attempt(&self, tool: Option<&str>, retry: Option<&Retry>, client: &Client) -> Result<String, Refusal> {
         let invalid = |why: String| Refusal::answer(Era::Legacy, code::INVALID_PARAMS, why);
         let text = std::str::from_utf8(&self.body).map_err(|_| invalid("The message is not UTF-8.".to_owned()))?;
-        let headers = headers::headers(&self.envelope, text, tool).map_err(invalid)?;
+        let mut headers = headers::headers(&self.envelope, text, tool).map_err(invalid)?;
+        headers.extend(self.extra.clone());
         let (id, level) = (next_id(), self.crossing.level());
         let body = request(text, &id, &self.crossing.envelope(level.as_deref()), retry)
             .ok_or_else(|| invalid("params and params._meta have to be objects.".to_owned()))?;

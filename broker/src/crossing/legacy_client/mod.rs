@@ -21,6 +21,7 @@ mod subscriptions;
 
 use crate::session::id::ClientSaid;
 use crate::upstream::{Envelope, EventStream, Leg, Reply, Server, UpstreamError};
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use protocol::config::Limits;
 use protocol::era::from_legacy::{self, capabilities};
@@ -89,12 +90,12 @@ impl Crossing {
         }))
     }
 
-    /// Takes any message of the client.
-    pub(crate) fn post(&self, body: &Bytes) -> Reply {
+    /// Takes any message of the client, with further headers for the server.
+    pub(crate) fn post(&self, body: &Bytes, extra: &HeaderMap) -> Reply {
         let Ok(envelope) = request::read(body) else { return Reply::accepted() };
         match (envelope.kind(), &envelope.id) {
             (Ok(MessageKind::Request), Some(id)) => {
-                return call::start(self, id.clone(), envelope.clone(), body.clone());
+                return call::start(self, id.clone(), envelope.clone(), body.clone(), extra.clone());
             }
             (Ok(MessageKind::Response), Some(id)) => self.0.questions.answered(id, body),
             (Ok(MessageKind::Notification), _) => match envelope.method.as_deref() {
