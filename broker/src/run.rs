@@ -1,6 +1,6 @@
 //! The broker as a whole: its start and its end.
 
-use crate::downstream::{self, App, Metrics};
+use crate::downstream::{self, App, Connections, Metrics};
 use crate::session::id::Key;
 use crate::session::{Slot, Store};
 use crate::status::Status;
@@ -50,6 +50,7 @@ pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker
         registry,
         gateway,
         metrics: Metrics::default(),
+        connections: Connections::default(),
         key,
         ending: CancellationToken::new(),
     });

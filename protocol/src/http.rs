@@ -34,6 +34,14 @@ pub mod header {
     pub const LOST_SESSION: &str = "x-mcp-gateway-lost-session";
 }
 
+/// Paths of the gateway that clients use.
+pub mod path {
+    /// HTTP+SSE of 2024-11-05: the stream.
+    pub const SSE: &str = "/sse";
+    /// HTTP+SSE of 2024-11-05: the client's messages.
+    pub const SSE_MESSAGE: &str = "/sse/message";
+}
+
 /// What a client can read, by its `Accept`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepts {

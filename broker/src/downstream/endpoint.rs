@@ -141,7 +141,7 @@ async fn post(
 }
 
 /// Refuses a request that says twice what has to be said once.
-fn unambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn unambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
     match names::SINGLE.into_iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
         Some(name) => Err(Refusal::repeated(name)),
         None => Ok(()),
@@ -152,7 +152,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn head(parts: &Parts) -> Head<'_> {
+/// The headers that count.
+pub(super) fn head(parts: &Parts) -> Head<'_> {
     let text = |name| text(&parts.headers, name);
     Head {
         method: parts.method.as_str(),

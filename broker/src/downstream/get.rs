@@ -36,7 +36,12 @@ fn find(app: &App, head: &Head<'_>) -> Result<Arc<Session>, Refusal> {
     app.sessions.find(head.session.ok_or_else(missing_session)?, &app.limits())
 }
 
-fn events(app: &Arc<App>, session: Arc<Session>, mut reading: Reading) -> impl Stream<Item = Bytes> + Send + use<> {
+/// What the client's servers send on their streams, and changes of the lists, until the session ends.
+pub(super) fn events(
+    app: &Arc<App>,
+    session: Arc<Session>,
+    mut reading: Reading,
+) -> impl Stream<Item = Bytes> + Send + use<> {
     let (sender, receiver) = mpsc::channel(1);
     let (mut views, ending) = (app.registry.views(), app.ending.clone());
     let mut seen = versions(&views.borrow_and_update().catalog);

@@ -141,7 +141,7 @@ struct WithParams {
     params: Initialize,
 }
 
-fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> {
+pub(super) fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> {
     let id = posted.id().ok_or_else(missing_session)?;
     let WithParams { params } = serde_json::from_slice(&posted.body).map_err(|_| {
         let message = "initialize needs params with protocolVersion (a string), capabilities and clientInfo.";

@@ -1,6 +1,7 @@
 //! What clients and the filter talk to.
 //!
 //! * [`endpoint`]: `/mcp`, from the first header to the answer, for [`legacy`] and [`modern`] clients;
+//! * [`sse`]: `/sse`, for clients of HTTP+SSE (2024-11-05);
 //! * [`internal`]: what only the filter may ask;
 //! * [`operator`]: health, status, metrics.
 
@@ -19,17 +20,21 @@ mod metrics;
 mod modern;
 mod notices;
 mod operator;
+mod relay;
 pub(crate) mod reply;
 mod splice;
+mod sse;
 mod tasks;
 
 pub(crate) use metrics::Metrics;
+pub(crate) use sse::Connections;
 
 use crate::session::Store;
 use crate::upstream::Registry;
 use axum::Router;
 use axum::routing::{any, get};
 use protocol::config::{Gateway, Limits};
+use protocol::http::path;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +45,8 @@ pub(crate) struct App {
     pub(crate) registry: Arc<Registry>,
     pub(crate) sessions: Store,
     pub(crate) metrics: Metrics,
+    /// Clients of HTTP+SSE.
+    pub(crate) connections: Connections,
     /// Of the internal port.
     pub(crate) key: String,
     /// Cancelled when the broker ends.
@@ -60,6 +67,8 @@ impl App {
 pub(crate) fn public(app: Arc<App>) -> Router {
     Router::new()
         .route("/mcp", any(endpoint::public))
+        .route(path::SSE, any(sse::open))
+        .route(path::SSE_MESSAGE, any(sse::message))
         .route("/healthz", get(operator::healthz))
         .route("/readyz", get(operator::readyz))
         .route("/status", get(operator::status))
@@ -75,6 +84,8 @@ pub(crate) fn internal(app: Arc<App>) -> Router {
     use protocol::resolve::{CHANGED_PATH, EPOCH_PATH, PATH};
     Router::new()
         .route("/mcp", any(endpoint::internal))
+        .route(path::SSE, any(sse::open))
+        .route(path::SSE_MESSAGE, any(sse::message))
         .route(PATH, axum::routing::post(internal::resolve))
         .route(EPOCH_PATH, get(internal::epoch))
         .route(CHANGED_PATH, axum::routing::post(internal::changed))

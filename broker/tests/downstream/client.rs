@@ -1,7 +1,7 @@
 //! Clients of both eras, as plain as can be.
 
 use crate::fake::PATIENCE;
-use protocol::sse::Decoder;
+use protocol::sse::{Decoder, Event};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -176,7 +176,7 @@ impl Modern {
 pub(crate) struct Events {
     answer: Response,
     decoder: Decoder,
-    ready: VecDeque<Value>,
+    ready: VecDeque<Event>,
 }
 
 impl Events {
@@ -184,15 +184,23 @@ impl Events {
         Self { answer, decoder: Decoder::new(1 << 20), ready: VecDeque::new() }
     }
 
-    /// The next message; `None` when the stream has ended.
-    pub(crate) async fn next(&mut self) -> Option<Value> {
+    /// The next event, with or without data; `None` when the stream has ended.
+    pub(crate) async fn event(&mut self) -> Option<Event> {
         while self.ready.is_empty() {
-            let chunk = tokio::time::timeout(PATIENCE, self.answer.chunk()).await.expect("a message in time");
-            let events = self.decoder.push(&chunk.ok()??).unwrap();
-            let messages = events.iter().filter(|e| !e.data.is_empty());
-            self.ready.extend(messages.map(|e| serde_json::from_str::<Value>(&e.data).unwrap()));
+            let chunk = tokio::time::timeout(PATIENCE, self.answer.chunk()).await.expect("an event in time");
+            self.ready.extend(self.decoder.push(&chunk.ok()??).unwrap());
         }
         self.ready.pop_front()
+    }
+
+    /// The next message; `None` when the stream has ended.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            let data = self.event().await?.data;
+            if !data.is_empty() {
+                return Some(serde_json::from_str(&data).unwrap());
+            }
+        }
     }
 
     /// The next message with this method.
@@ -200,6 +208,17 @@ impl Events {
         loop {
             let message = self.next().await.unwrap_or_else(|| panic!("the stream ended before {method}"));
             if message["method"] == method {
+                return message;
+            }
+        }
+    }
+
+    /// The response to the request with this id.
+    pub(crate) async fn answer_to(&mut self, id: impl Into<Value>) -> Value {
+        let id = id.into();
+        loop {
+            let message = self.next().await.unwrap_or_else(|| panic!("the stream ended before the answer to {id}"));
+            if message["id"] == id && message.get("method").is_none() {
                 return message;
             }
         }

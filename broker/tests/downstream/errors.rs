@@ -4,7 +4,7 @@ use crate::client::json;
 use crate::fake::legacy;
 use crate::rig::{rig, rig_with};
 use protocol::config::Limits;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[tokio::test]
 async fn bad_requests_get_their_status_and_a_json_rpc_error() {
@@ -93,28 +93,4 @@ async fn a_client_steers_nothing_with_internal_headers() {
     assert_eq!(request.send().await.unwrap().status(), 200);
     assert_eq!(fake.seen("initialize").len(), 1);
     assert!(fake.seen("tools/call").iter().all(|s| s.headers.keys().all(|h| !h.as_str().starts_with("x-mcp-"))));
-}
-
-#[tokio::test]
-async fn batches_are_served_where_the_revision_has_them() {
-    let fake = legacy().start().await;
-    let rig = rig(vec![fake.config("a", "a_")]).await;
-    let client = rig.client_of("2025-03-26").await;
-    let batch = json!([
-        {"jsonrpc": "2.0", "id": 1, "method": "ping"},
-        {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "a_stream"}},
-        {"jsonrpc": "2.0", "id": 3, "method": "made/up"},
-        {"jsonrpc": "2.0", "id": 4, "method": "initialize", "params": {"protocolVersion": "2025-03-26"}},
-    ]);
-    let answers: Value = json(client.post(&batch).send().await.unwrap()).await;
-    let by_id = |id: i64| answers.as_array().unwrap().iter().find(|a| a["id"] == id).unwrap().clone();
-    assert_eq!(answers.as_array().unwrap().len(), 4);
-    assert_eq!(by_id(1)["result"], json!({}));
-    assert_eq!(by_id(2)["result"]["content"][0]["text"], "done");
-    assert_eq!(by_id(3)["error"]["code"], -32601);
-    assert_eq!(by_id(4)["error"]["code"], -32600);
-    let quiet = json!([{"jsonrpc": "2.0", "method": "notifications/initialized"}]);
-    assert_eq!(client.post(&quiet).send().await.unwrap().status(), 202);
-    assert_eq!(client.post(&json!([])).send().await.unwrap().status(), 400);
 }

@@ -2,6 +2,7 @@
 
 extern crate mcp_gateway_broker as broker;
 
+mod batches;
 mod bridge;
 mod client;
 mod errors;
@@ -20,5 +21,6 @@ mod rig;
 mod scale;
 mod scripted;
 mod sessions;
+mod sse;
 mod streams;
 mod tasks;

@@ -3,7 +3,7 @@
 use super::bootstrap::{file, socket_address};
 use super::{BROKER_CLUSTER, EXTENSION_FILE, FILTER, Layout, local_replies};
 use protocol::config::Limits;
-use protocol::http::header;
+use protocol::http::{header, path};
 use serde_json::{Value, json};
 
 /// What a stream may hold beside a request body: the same body's last chunk, and the answer's.
@@ -83,6 +83,11 @@ fn routes() -> Value {
                 {
                     "name": "mcp",
                     "match": { "path": "/mcp" },
+                    "route": stream(json!({ "cluster": BROKER_CLUSTER })),
+                },
+                {
+                    "name": "sse",
+                    "match": { "path_separated_prefix": path::SSE },
                     "route": stream(json!({ "cluster": BROKER_CLUSTER })),
                 },
                 {

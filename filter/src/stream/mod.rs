@@ -16,7 +16,7 @@ use by_headers::Expected;
 use protocol::config::FilterMode;
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
-use protocol::http::{Accepts, header};
+use protocol::http::{Accepts, header, path};
 use protocol::request::Reader;
 use protocol::resolve::Destination;
 use protocol::route::{Admitted, Early, Head, Verb, admit, check_version, early, verify};
@@ -168,6 +168,11 @@ impl Stream {
         self.headers.remove(|name| name.starts_with(header::INTERNAL_PREFIX) || name.starts_with(STEERING));
         let path = self.headers.get(":path").unwrap_or_default();
         if !path.strip_prefix(ENDPOINT).is_some_and(|rest| rest.is_empty() || rest.starts_with('?')) {
+            if let (Some(path::SSE | path::SSE_MESSAGE), Some(shared)) = (path.split('?').next(), &self.shared) {
+                // The broker checks and answers all of it.
+                self.headers.set(header::KEY, &shared.settings.plugin.key);
+                self.sent = Sent::Broker;
+            }
             return Action::Continue;
         }
         self.phase = Phase::Reading;

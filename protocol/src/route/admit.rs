@@ -52,8 +52,8 @@ pub struct Admitted {
     pub accepts: Accepts,
 }
 
-/// Checks the headers of a request.
-pub fn admit(head: &Head<'_>, access: &Access) -> Result<Admitted, Refusal> {
+/// Checks where a request comes from, by `Host` and `Origin`.
+pub fn admit_source(head: &Head<'_>, access: &Access) -> Result<(), Refusal> {
     if !head.authority.is_some_and(|host| host_allowed(host, &access.allowed_hosts)) {
         return Err(Refusal::transport(
             403,
@@ -68,6 +68,12 @@ pub fn admit(head: &Head<'_>, access: &Access) -> Result<Admitted, Refusal> {
             "Pages of this Origin may not use the gateway: add it to allowedOrigins if they should.",
         ));
     }
+    Ok(())
+}
+
+/// Checks the headers of a request.
+pub fn admit(head: &Head<'_>, access: &Access) -> Result<Admitted, Refusal> {
+    admit_source(head, access)?;
     let era = match head.protocol_version {
         None => Era::Legacy,
         Some(version) if Revision::parse(version).is_some() => Era::Legacy,

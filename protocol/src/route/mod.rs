@@ -9,5 +9,5 @@
 mod admit;
 mod body;
 
-pub use admit::{Admitted, Head, Verb, admit, check_version};
+pub use admit::{Admitted, Head, Verb, admit, admit_source, check_version};
 pub use body::{Call, CallKind, Early, early, no_batches, verify};

@@ -1,5 +1,6 @@
 """The client of the Python SDK, driven by a plan: `python py-client.py --url URL --era legacy|modern [--plan JSON]`.
 
+A URL that ends with /sse is spoken to over HTTP+SSE of 2024-11-05, any other over Streamable HTTP.
 The plan and the document that it prints are described in ../README.md.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 import httpx2
 import mcp_types as types
 from mcp import Client
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from pydantic import BaseModel
@@ -134,8 +136,9 @@ class Run:
             http = await stack.enter_async_context(
                 httpx2.AsyncClient(timeout=self.timeout, event_hooks={"response": [self.on_response]})
             )
+            over_sse = self.url.endswith("/sse")
             client = Client(
-                streamable_http_client(self.url, http_client=http),
+                sse_client(self.url) if over_sse else streamable_http_client(self.url, http_client=http),
                 mode=MODERN if self.modern else "legacy",
                 elicitation_callback=self.on_elicit,
                 message_handler=self.on_message,

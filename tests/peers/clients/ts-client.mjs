@@ -1,8 +1,9 @@
 // The client of the TypeScript SDK, driven by a plan: `node ts-client.mjs --url URL --era legacy|modern [--plan JSON]`.
+// A URL that ends with /sse is spoken to over HTTP+SSE of 2024-11-05, any other over Streamable HTTP.
 // The plan and the document that it prints are described in ../README.md.
 import { parseArgs } from 'node:util';
 
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 
 const LOG_LEVEL = 'io.modelcontextprotocol/logLevel';
 
@@ -104,7 +105,9 @@ for (const method of [
 }
 
 async function run() {
-    const transport = new StreamableHTTPClientTransport(new URL(flags.url), { fetch: fetchNotingGet });
+    const url = new URL(flags.url);
+    const Transport = url.pathname.endsWith('/sse') ? SSEClientTransport : StreamableHTTPClientTransport;
+    const transport = new Transport(url, { fetch: fetchNotingGet });
     await withDeadline(client.connect(transport), 'connect');
     const capabilities = client.getServerCapabilities() ?? {};
     seen.protocolVersion = client.getNegotiatedProtocolVersion();
