@@ -28,10 +28,11 @@ pub(super) fn list_params(revision: Revision, client: &ClientSaid, several_serve
     declared.then(|| params(revision, &capabilities.to_string(), &gateway_info().to_string()))
 }
 
-/// Whether a server may ask the client: it declared elicitation, sampling or roots.
-pub(super) fn asks_back(client: &ClientSaid) -> bool {
-    let declared: Object = serde_json::from_str(client.capabilities.get()).unwrap_or_default();
-    ["elicitation", "sampling", "roots"].iter().any(|name| declared.contains_key(*name))
+/// Whether a server may ask the client: it declared elicitation, sampling or roots, and its revision has that.
+pub(super) fn asks_back(revision: Revision, client: &ClientSaid) -> bool {
+    let told = protocol::era::from_legacy::capabilities(revision, client.capabilities.get(), false);
+    let told: Object = serde_json::from_str(&told).unwrap_or_default();
+    ["elicitation", "sampling", "roots"].iter().any(|name| told.contains_key(*name))
 }
 
 fn params(revision: Revision, capabilities: &str, info: &str) -> Box<RawValue> {
@@ -79,8 +80,11 @@ mod tests {
             [("{}", false), (r#"{"experimental":{"roots":{}}}"#, false), (r#"{"roots":{}}"#, true), ("5", false)]
         {
             let client = ClientSaid { capabilities: raw(capabilities), info: None };
-            assert_eq!(asks_back(&client), expected, "{capabilities}");
+            assert_eq!(asks_back(Revision::LATEST, &client), expected, "{capabilities}");
         }
+        let client = ClientSaid { capabilities: raw(r#"{"elicitation":{}}"#), info: None };
+        assert!(asks_back(Revision::V2025_06_18, &client));
+        assert!(!asks_back(Revision::V2025_03_26, &client), "that revision has no elicitation");
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Session {
 
     /// Whether the client declared that servers may ask it something.
     pub fn asks_back(&self) -> bool {
-        super::projection::asks_back(&self.client)
+        super::projection::asks_back(self.revision, &self.client)
     }
 
     /// How the client reaches a server.

@@ -206,3 +206,116 @@ async fn a_server_that_only_needs_time_is_asked_again_later() {
     let again = &fake.asked("tools/call")[1].json["params"];
     assert_eq!((&again["requestState"], &again["inputResponses"]), (&json!("s"), &Value::Null));
 }
+
+/// Numbers that look random and are the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// What the server does in a round of a conversation: ask 1 to 3 things, fail, or answer.
+fn round(seed: u64, round: u64) -> Act {
+    let mut dice = Dice(seed * 1000 + round);
+    match dice.below(4) {
+        0 | 1 if round < 6 => {
+            let asked = (0..=dice.below(3)).map(|key| {
+                let request = match dice.below(3) {
+                    0 => form("?"),
+                    1 => sampling(),
+                    _ => json!({"method": "roots/list"}),
+                };
+                (key.to_string(), request)
+            });
+            input(&Value::Object(asked.collect()), &round.to_string())
+        }
+        2 => Act::Error(200, json!({"code": -32050, "message": "own words"})),
+        _ => {
+            let log =
+                json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "d"}});
+            Act::Events(vec![log], text("done").to_string())
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_asked_and_answered_each_call_has_one_answer() {
+    let fake = ModernServer::start(tools(), |asked, _| {
+        let seed = asked.json["params"]["arguments"]["seed"].as_u64().unwrap();
+        let before = asked.json["params"]["requestState"].as_str().map_or(0, |state| state.parse::<u64>().unwrap() + 1);
+        round(seed, before)
+    })
+    .await;
+    let rig = rig(vec![fake.config("m", "m_")]).await;
+    let client = rig.capable(everything()).await;
+    let calls = (0..60_u64).map(|seed| {
+        let client = client.clone();
+        async move {
+            let params = json!({"name": "m_ask", "arguments": {"seed": seed}});
+            let call = json!({"jsonrpc": "2.0", "id": seed, "method": "tools/call", "params": params});
+            let mut events = Events::of(client.post(&call).send().await.unwrap());
+            let (mut dice, mut answers) = (Dice(seed), 0);
+            while let Some(message) = events.next().await {
+                match message["method"].as_str() {
+                    None => {
+                        assert_eq!(message["id"], seed);
+                        answers += 1;
+                    }
+                    Some(method) if message.get("id").is_some() => {
+                        let outcome = match (dice.below(4), method) {
+                            (0, _) => json!({"error": {"code": -1, "message": "no"}}),
+                            (_, "elicitation/create") => json!({"result": {"action": "accept", "content": {}}}),
+                            (_, "roots/list") => json!({"result": {"roots": []}}),
+                            _ => json!({"result": {"role": "assistant", "content": {"type": "text", "text": "!"}, "model": "m"}}),
+                        };
+                        // Twice now and then: the second one is to nothing.
+                        for _ in 0..=dice.below(2) {
+                            answer(&client, &message, outcome.clone()).await;
+                        }
+                    }
+                    Some(_) => {}
+                }
+            }
+            assert_eq!(answers, 1, "call {seed}");
+        }
+    });
+    futures::future::join_all(calls).await;
+}
+
+#[tokio::test]
+async fn a_thousand_open_questions_are_answered_or_given_up() {
+    let fake = ModernServer::start(tools(), |asked, _| match &asked.json["params"]["inputResponses"] {
+        Value::Null => input(&json!({"q": form("?")}), "s"),
+        _ => echo(asked),
+    })
+    .await;
+    let open = async |client: &Client, ids: std::ops::Range<i64>| {
+        let all = ids.map(async |id| {
+            let mut events = client.stream(id, "m_ask").await;
+            let question = events.next_of("elicitation/create").await;
+            (id, question, events)
+        });
+        futures::future::join_all(all).await
+    };
+    let patient = rig(vec![fake.config("m", "m_")]).await;
+    let client = patient.capable(everything()).await;
+    let answered = open(&client, 0..1000).await;
+    assert_eq!(fake.asked("tools/call").len(), 1000, "all wait at once");
+    let ends = answered.into_iter().map(async |(id, question, mut events)| {
+        answer(&client, &question, json!({"result": {"action": "decline"}})).await;
+        let last = events.next().await.unwrap();
+        assert_eq!((&last["id"], last.get("result").is_some()), (&json!(id), true), "{last}");
+    });
+    futures::future::join_all(ends).await;
+    let impatient = rig_with(vec![fake.config("m", "m_")], Limits { input_seconds: 1, ..Limits::default() }).await;
+    let client = impatient.capable(everything()).await;
+    let ends = open(&client, 0..200).await.into_iter().map(async |(id, _, mut events)| {
+        events.next_of("notifications/cancelled").await;
+        let last = events.next().await.unwrap();
+        assert_eq!((&last["id"], last.get("error").is_some()), (&json!(id), true), "{last}");
+    });
+    futures::future::join_all(ends).await;
+}
