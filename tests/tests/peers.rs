@@ -82,8 +82,10 @@ impl Rig {
             peer("tsl", tsl, Steps::own(offer::typescript(true)), None),
             peer("tsm", tsm, Steps::like("tsl", offer::typescript(true)), Steps::own(offer::typescript(true))),
         ];
+        // What a server asks is to be seen as it is without a gateway.
+        let config = Config::new().line("labelElicitations: false");
         let config =
-            peers.iter().fold(Config::new(), |config, peer| config.server(peer.name, &peer.prefix(), &peer.server.url));
+            peers.iter().fold(config, |config, peer| config.server(peer.name, &peer.prefix(), &peer.server.url));
         Self { gateway: config.start().await, peers, turn: Mutex::default() }
     }
 

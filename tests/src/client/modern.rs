@@ -44,7 +44,8 @@ impl Modern {
         self.post("tools/call", tool).open(message).await.events()
     }
 
-    fn message(method: &str, mut params: Value) -> String {
+    /// A request. `params` needs no `_meta`.
+    pub fn message(method: &str, mut params: Value) -> String {
         let envelope: Value = serde_json::from_str(&format!("{{{ENVELOPE}}}")).unwrap_or_default();
         params["_meta"] = envelope["_meta"].clone();
         json!({ "jsonrpc": "2.0", "id": "m", "method": method, "params": params }).to_string()

@@ -62,6 +62,20 @@ pub async fn inspect(url: &str, era: Era, request: &[&str]) -> Value {
     shown["result"].clone()
 }
 
+/// What the tasks client saw: each tool is called as a task to its end, and once more to be cancelled.
+///
+/// # Panics
+///
+/// When it ends with an error.
+pub async fn tasks(url: &str, tools: &[String]) -> Value {
+    let mut command = Command::new("node");
+    command.arg(folder().join("clients/ts-tasks.mjs")).args(["--url", url]);
+    command.args(tools.iter().flat_map(|tool| ["--tool", tool]));
+    let output = ended(command).await;
+    assert!(output.status.success(), "tasks at {url}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
 /// The clients have a deadline of their own for each step; this one is for those that hang elsewhere.
 async fn ended(mut command: Command) -> Output {
     let output = command.kill_on_drop(true).stdin(std::process::Stdio::null()).output();

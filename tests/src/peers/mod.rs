@@ -6,7 +6,7 @@ mod plan;
 mod seen;
 mod server;
 
-pub use client::{Client, inspect};
+pub use client::{Client, inspect, tasks};
 pub use plan::Plan;
 pub use seen::Seen;
 pub use server::{everything, fastmcp, python, typescript};
