@@ -15,6 +15,7 @@ mod crossing;
 mod downstream;
 mod resolve;
 mod run;
+mod seal;
 pub mod session;
 pub mod status;
 pub mod upstream;

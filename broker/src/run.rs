@@ -1,5 +1,6 @@
 //! The broker as a whole: its start and its end.
 
+use crate::crossing::modern_client::LegacyServers;
 use crate::downstream::{self, App, Connections, Metrics};
 use crate::session::id::Key;
 use crate::session::{Slot, Store};
@@ -45,14 +46,16 @@ pub struct Broker {
 pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker {
     let Options { public, internal, key } = options;
     let registry = Arc::new(Registry::start(gateway.clone()));
+    let ending = CancellationToken::new();
     let app = Arc::new(App {
+        legacy_servers: LegacyServers::new(gateway.clone(), Arc::clone(&registry), ending.clone()),
         sessions: Store::new(Key::from_environment(), Arc::clone(&registry)),
         registry,
         gateway,
         metrics: Metrics::default(),
         connections: Connections::default(),
         key,
-        ending: CancellationToken::new(),
+        ending,
     });
     let tasks = TaskTracker::new();
     tasks.spawn(serve(public, downstream::public(Arc::clone(&app)), app.ending.clone()));
@@ -72,7 +75,11 @@ impl Broker {
         self.app.ending.cancel();
         let sessions = self.app.sessions.all();
         let endings = sessions.iter().flat_map(|session| session.close()).map(Slot::ending);
-        let _ = timeout(GRACE, futures::future::join_all(endings)).await;
+        let _ = timeout(
+            GRACE,
+            futures::future::join(futures::future::join_all(endings), self.app.legacy_servers.shutdown()),
+        )
+        .await;
         self.app.registry.shutdown().await;
         self.tasks.close();
         if timeout(GRACE, self.tasks.wait()).await.is_err() {
@@ -98,5 +105,6 @@ async fn sweep(app: Arc<App>) {
     let mut ticks = tokio::time::interval(SWEEP);
     while app.ending.run_until_cancelled(ticks.tick()).await.is_some() {
         app.sessions.sweep(&app.limits());
+        app.legacy_servers.sweep();
     }
 }

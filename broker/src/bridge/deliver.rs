@@ -64,7 +64,7 @@ fn look(message: &[u8]) -> Option<Seen<'_>> {
 }
 
 /// Whether a message is the response to the request with this id.
-pub(super) fn answers(message: &[u8], id: &Id) -> bool {
+pub(crate) fn answers(message: &[u8], id: &Id) -> bool {
     look(message).is_some_and(|seen| {
         seen.method.is_none()
             && (seen.result.is_some() || seen.error.is_some())

@@ -7,7 +7,7 @@ mod deliver;
 mod level;
 mod stream;
 
-pub(crate) use deliver::{Delivery, collect};
+pub(crate) use deliver::{Delivery, answers, collect};
 use level::Leveller;
 
 use crate::resolve::legacy_only;

@@ -4,10 +4,11 @@ use super::endpoint::Posted;
 use super::{App, keepalive, reply, tasks};
 use crate::catalog::Group;
 use crate::resolve;
-use crate::upstream::{Envelope, EventStream, Leg, Server, View, gateway_info};
+use crate::upstream::{Envelope, Leg, Server, View, Way, gateway_info};
 use axum::response::Response;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, stream};
 use protocol::answer;
 use protocol::era::Era;
@@ -78,7 +79,7 @@ struct Own {
 struct Granted {
     server: Arc<Server>,
     own: Own,
-    events: EventStream,
+    messages: BoxStream<'static, String>,
 }
 
 /// Opens the stream: acknowledges what could be granted, then tells of changes until the client goes or the gateway ends.
@@ -117,7 +118,7 @@ async fn subscribe(app: &App, filter: &Filter) -> Vec<Granted> {
         let own = owner.own_name(uri);
         let server = owner.server;
         let subscribes = server
-            .spoken(Era::Modern)
+            .serving(Era::Modern, false)
             .is_some_and(|spoken| spoken.capabilities.resources.is_some_and(|resources| resources.subscribe));
         if !subscribes {
             continue;
@@ -129,7 +130,7 @@ async fn subscribe(app: &App, filter: &Filter) -> Vec<Granted> {
         of(server, &|all| _ = all.tasks.insert(own.clone()));
     }
     let asked = by_server.into_values().map(|(server, own)| async move {
-        match timeout(PATIENCE, granted_by(&server, &own)).await {
+        match timeout(PATIENCE, granted_by(app, &server, &own)).await {
             Ok(granted) => granted,
             Err(_) => {
                 tracing::warn!(server = server.name(), "a subscription was not acknowledged in time");
@@ -140,7 +141,12 @@ async fn subscribe(app: &App, filter: &Filter) -> Vec<Granted> {
     futures::future::join_all(asked).await.into_iter().flatten().collect()
 }
 
-async fn granted_by(server: &Arc<Server>, own: &Own) -> Option<Granted> {
+async fn granted_by(app: &App, server: &Arc<Server>, own: &Own) -> Option<Granted> {
+    if server.way(Era::Modern, false) == Some(Way::Crossed) {
+        let (uris, messages) = app.legacy_servers.subscribe(server, &own.uris).await?;
+        let own = Own { uris, ..Own::default() };
+        return Some(Granted { server: Arc::clone(server), own, messages });
+    }
     // A server tells of tasks only who declares to know them.
     let envelope = if own.tasks.is_empty() { Envelope::gateway() } else { Envelope::with_tasks() };
     let leg = Leg::Modern(envelope);
@@ -168,7 +174,8 @@ async fn granted_by(server: &Arc<Server>, own: &Own) -> Option<Granted> {
                 uris: both(&own.uris, &filter.resource_subscriptions),
                 tasks: both(&own.tasks, &filter.task_ids),
             };
-            return Some(Granted { server: Arc::clone(server), own, events });
+            let messages = events.scan((), |(), event| std::future::ready(event.ok().map(|event| event.data))).boxed();
+            return Some(Granted { server: Arc::clone(server), own, messages });
         }
     }
     None
@@ -232,7 +239,7 @@ async fn pump(
     let versions = |view: &View| Group::ALL.map(|group| view.catalog.version(Era::Modern, group));
     let mut seen = versions(&views.borrow_and_update());
     let wanted = [filter.tools_list_changed, filter.prompts_list_changed, filter.resources_list_changed];
-    let mut updates = stream::select_all(granted.into_iter().map(|granted| updates(granted).boxed()));
+    let mut updates = stream::select_all(granted.into_iter().map(|granted| updates(Arc::clone(&app), granted).boxed()));
     let mut out = vec![first];
     loop {
         for message in out.drain(..) {
@@ -266,29 +273,32 @@ async fn pump(
 
 /// What a server sends, for as long as anybody listens: a subscription that ends is made anew, and every resource of it may
 /// have changed meanwhile.
-fn updates(granted: Granted) -> impl Stream<Item = (Arc<Server>, String)> + Send {
+fn updates(app: Arc<App>, granted: Granted) -> impl Stream<Item = (Arc<Server>, String)> + Send {
     let patient = || ExponentialBuilder::default().with_jitter().without_max_times().build();
-    stream::unfold((granted, patient(), VecDeque::new()), move |(mut granted, mut pauses, mut missed)| async move {
-        loop {
-            if let Some(data) = missed.pop_front() {
-                return Some(((Arc::clone(&granted.server), data), (granted, pauses, missed)));
+    stream::unfold(
+        (app, granted, patient(), VecDeque::new()),
+        move |(app, mut granted, mut pauses, mut missed)| async move {
+            loop {
+                if let Some(data) = missed.pop_front() {
+                    return Some(((Arc::clone(&granted.server), data), (app, granted, pauses, missed)));
+                }
+                if let Some(message) = granted.messages.next().await {
+                    pauses = patient();
+                    missed.push_back(message);
+                    continue;
+                }
+                sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+                if let Some(again) = granted_by(&app, &granted.server, &granted.own).await {
+                    granted.messages = again.messages;
+                    // How a task stands, its client finds out with `tasks/get`, as it does without any notification.
+                    missed.extend(granted.own.uris.iter().map(|uri| {
+                        let uri = quote(uri);
+                        format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{UPDATED}\",\"params\":{{\"uri\":{uri}}}}}")
+                    }));
+                }
             }
-            if let Some(Ok(event)) = granted.events.next().await {
-                pauses = patient();
-                missed.push_back(event.data);
-                continue;
-            }
-            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
-            if let Some(again) = granted_by(&granted.server, &granted.own).await {
-                granted.events = again.events;
-                // How a task stands, its client finds out with `tasks/get`, as it does without any notification.
-                missed.extend(granted.own.uris.iter().map(|uri| {
-                    let uri = quote(uri);
-                    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{UPDATED}\",\"params\":{{\"uri\":{uri}}}}}")
-                }));
-            }
-        }
-    })
+        },
+    )
 }
 
 /// A server's update of a resource or task, tagged as the client's; anything else that it says is dropped.

@@ -1,7 +1,7 @@
 //! The four lists, as results.
 
 use super::App;
-use crate::catalog::{Item, Kind, List};
+use crate::catalog::{Item, Kind, List, crossed};
 use crate::session::Session;
 use crate::upstream::{Way, gateway_info};
 use base64::Engine as _;
@@ -44,10 +44,21 @@ pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, cursor: Opt
     Ok(format!("{{{page}}}"))
 }
 
-/// The list that a modern client gets.
-pub(super) async fn modern(app: &App, kind: Kind, cursor: Option<&str>) -> Result<String, Refusal> {
-    let catalog = &app.registry.refreshed().await.catalog;
-    let page = page(app, Era::Modern, kind, &catalog.list(Era::Modern, kind), cursor, |_| None)?;
+/// The list that a modern client gets: of servers that are used in the legacy era, what they list for clients that declare
+/// the same (`capabilities`, raw JSON).
+pub(super) async fn modern(app: &App, kind: Kind, cursor: Option<&str>, capabilities: &str) -> Result<String, Refusal> {
+    let view = app.registry.refreshed().await;
+    let catalog = &view.catalog;
+    let lists = view.servers.iter().map(async |server| {
+        if server.way(Era::Modern, false) != Some(Way::Crossed) {
+            return None;
+        }
+        let params = app.legacy_servers.list_params(server, capabilities)?;
+        let list = server.list_in(&params, kind).await?;
+        Some((server.name().to_owned(), Arc::new(crossed(Era::Legacy, kind, &list))))
+    });
+    let differing: HashMap<String, Arc<List>> = join_all(lists).await.into_iter().flatten().collect();
+    let page = page(app, Era::Modern, kind, &catalog.list_for(Era::Modern, kind, &differing), cursor, |_| None)?;
     let freshness = catalog.freshness(Era::Modern, kind, Instant::now());
     let (ttl, scope) = (freshness.ttl.as_millis(), if freshness.private { "private" } else { "public" });
     let members = format!("{page},\"ttlMs\":{ttl},\"cacheScope\":\"{scope}\"");

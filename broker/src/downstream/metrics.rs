@@ -75,6 +75,9 @@ impl Metrics {
         registry.register("sessions", "Sessions of legacy clients", gauge(sessions.len()));
         let upstreams = sessions.iter().map(|s| s.open_upstreams().len()).sum();
         registry.register("upstream_sessions", "Sessions with servers on behalf of clients", gauge(upstreams));
+        let (pooled, held) = app.legacy_servers.count();
+        registry.register("pooled_sessions", "Sessions with legacy servers for modern clients", gauge(pooled));
+        registry.register("held_calls", "Calls that wait for a modern client's answers", gauge(held));
         let servers = Family::<ServerState, Gauge>::default();
         for (label, state) in [("connecting", State::Connecting), ("ready", State::Ready), ("down", State::Down)] {
             let status = app.registry.status();

@@ -29,6 +29,7 @@ mod tasks;
 pub(crate) use metrics::Metrics;
 pub(crate) use sse::Connections;
 
+use crate::crossing::modern_client::LegacyServers;
 use crate::session::Store;
 use crate::upstream::Registry;
 use axum::Router;
@@ -44,6 +45,7 @@ pub(crate) struct App {
     pub(crate) gateway: watch::Receiver<Arc<Gateway>>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) sessions: Store,
+    pub(crate) legacy_servers: LegacyServers,
     pub(crate) metrics: Metrics,
     /// Clients of HTTP+SSE.
     pub(crate) connections: Connections,

@@ -7,7 +7,9 @@ use super::{App, extension, listen, lists, reply, tasks};
 use crate::bridge;
 use crate::catalog::Kind;
 use crate::resolve::{self, Owner};
+use crate::upstream::Way;
 use axum::response::Response;
+use protocol::era::from_modern::Said;
 use protocol::era::{Era, SUPPORTED_MODERN};
 use protocol::error::Refusal;
 use protocol::json::quote;
@@ -41,7 +43,7 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
         }
         _ => {
             if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.method() == method) {
-                let result = lists::modern(app, kind, envelope.cursor.as_deref()).await?;
+                let result = lists::modern(app, kind, envelope.cursor.as_deref(), &declared(&posted.body)).await?;
                 return Ok(reply::result(posted.accepts, id, &result));
             }
             if let Early::Call(call) = early(envelope, true) {
@@ -51,6 +53,12 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
             extension::modern(app, posted, id, method).await
         }
     }
+}
+
+/// `_meta["io.modelcontextprotocol/clientCapabilities"]`, raw JSON.
+fn declared(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    Said::read(&text).map_or_else(|| "{}".to_owned(), |said| said.capabilities.to_owned())
 }
 
 async fn forward(
@@ -66,7 +74,11 @@ async fn forward(
     let name = owner.own_name(&target.text);
     let server = owner.server;
     let rules = resolve::rules(&app.registry, &server);
+    let crossed = server.way(Era::Modern, false) == Some(Way::Crossed);
     let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
+    if crossed {
+        return app.legacy_servers.call(request, method, &name, posted.headers).await;
+    }
     bridge::modern(request, method, named.then_some(name.as_str()), posted.headers, app.ending.clone()).await
 }
 

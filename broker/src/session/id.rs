@@ -1,23 +1,17 @@
 //! Session ids that carry what `initialize` settled, sealed.
 //!
-//! An id is the base64url of a nonce and of an AEAD box (XChaCha20-Poly1305) around [`Claims`]: visible ASCII, at most
-//! [`MAX_LEN`] bytes. Whoever holds the key can honour an id that it never saw, so that a restarted broker that is given the
-//! same key ([`Key::ENV`]) goes on with its clients' sessions.
+//! An id is a sealed box ([`Seal`]) around [`Claims`]: visible ASCII, at most [`MAX_LEN`] bytes. Whoever holds the key can
+//! honour an id that it never saw, so that a restarted broker that is given the same secret goes on with its clients'
+//! sessions.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use chacha20poly1305::aead::{Aead, KeyInit};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use crate::seal::{Seal, random};
 use protocol::era::Revision;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bytes of the longest id: Node's HTTP servers take 16 KiB of headers in all.
 pub const MAX_LEN: usize = 1024;
-
-const NONCE_LEN: usize = 24;
 
 /// How long an id is honoured that no session in memory stands behind.
 pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -65,60 +59,34 @@ pub struct ClientSaid {
 }
 
 /// What ids are sealed with.
-pub struct Key(XChaCha20Poly1305);
+pub struct Key(Seal);
 
 impl Key {
-    /// The environment variable with the secret to derive the key from: at least [`Self::MIN_SECRET`] bytes. Without it the
-    /// key is random, and ids do not outlive the process.
-    pub const ENV: &str = "MCP_GATEWAY_SESSION_KEY";
+    const PURPOSE: &str = "session id";
 
-    /// Bytes of the shortest secret that is taken.
-    pub const MIN_SECRET: usize = 32;
-
-    /// The key from [`Self::ENV`], or a random one.
+    /// See [`Seal::from_environment`].
     pub fn from_environment() -> Self {
-        match std::env::var(Self::ENV) {
-            Ok(secret) if secret.len() >= Self::MIN_SECRET => Self::derive(&secret),
-            Ok(secret) => {
-                tracing::error!(
-                    "{} has {} bytes, at least {} are needed: it is ignored and sessions end with this process",
-                    Self::ENV,
-                    secret.len(),
-                    Self::MIN_SECRET
-                );
-                Self::random()
-            }
-            Err(_) => Self::random(),
-        }
+        Self(Seal::from_environment(Self::PURPOSE))
     }
 
     /// A key that nobody else has.
     pub fn random() -> Self {
-        Self(XChaCha20Poly1305::new(&random::<32>().into()))
+        Self(Seal::random())
     }
 
     /// The key of a secret.
     pub fn derive(secret: &str) -> Self {
-        let digest: [u8; 32] =
-            Sha256::new_with_prefix(b"mcp-gateway session id v1\0").chain_update(secret).finalize().into();
-        Self(XChaCha20Poly1305::new(&digest.into()))
+        Self(Seal::derive(Self::PURPOSE, secret))
     }
 
     /// The id of a session. What the client said is left out of it if it would be longer than [`MAX_LEN`].
     pub fn seal(&self, claims: &mut Claims) -> String {
-        let id = self.seal_as_it_is(claims);
+        let id = self.0.seal(claims);
         if id.len() <= MAX_LEN {
             return id;
         }
         claims.client = None;
-        self.seal_as_it_is(claims)
-    }
-
-    fn seal_as_it_is(&self, claims: &Claims) -> String {
-        let nonce = random::<NONCE_LEN>();
-        let plain = serde_json::to_vec(claims).unwrap_or_default();
-        let sealed = self.0.encrypt(&XNonce::from(nonce), plain.as_slice()).unwrap_or_default();
-        BASE64.encode([nonce.as_slice(), &sealed].concat())
+        self.0.seal(claims)
     }
 
     /// What an id says; `None` if it was not sealed with this key, or was altered.
@@ -126,19 +94,8 @@ impl Key {
         if id.len() > MAX_LEN {
             return None;
         }
-        let bytes = BASE64.decode(id).ok()?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
-        let plain = self.0.decrypt(&XNonce::try_from(nonce).ok()?, sealed).ok()?;
-        serde_json::from_slice(&plain).ok()
+        self.0.open(id)
     }
-}
-
-/// Random bytes of the operating system. Without them no session can be kept apart from another, so that ends the process;
-/// Linux has them from the first moment on.
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
-    bytes
 }
 
 /// Seconds since 1970.

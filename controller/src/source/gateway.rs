@@ -12,6 +12,7 @@ const HELD_BODY: std::ops::RangeInclusive<u32> = 1 << 10..=256 << 20;
 const SESSION_IDLE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
 const INPUT: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
 const INPUT_ROUNDS: std::ops::RangeInclusive<usize> = 1..=1000;
+const INPUT_BATCH: std::ops::RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(10);
 const LIST_PAGE: std::ops::RangeInclusive<usize> = 1..=1_000_000;
 const SESSIONS: std::ops::RangeInclusive<usize> = 1..=10_000_000;
 
@@ -87,6 +88,14 @@ fn limits(field: &Field<'_>, context: &mut Context<'_>) -> Limits {
     }
     if let Some(rounds) = fields.take("inputRounds").and_then(|field| number(&field, INPUT_ROUNDS, context)) {
         limits.input_rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+    }
+    if let Some(field) = fields.take("inputBatch")
+        && let Some(batch) = parsed(&field, |text| values::duration(text, INPUT_BATCH), context)
+    {
+        limits.input_batch_ms = u64::try_from(batch.as_millis()).unwrap_or(u64::MAX);
+    }
+    if let Some(sessions) = fields.take("pooledSessions").and_then(|field| number(&field, SESSIONS, context)) {
+        limits.pooled_sessions = sessions;
     }
     fields.finish(&mut context.report);
     limits

@@ -34,7 +34,8 @@ fn everything_that_can_be_declared_is_read() {
          \x20 - { name: plain, url: \"http://[::1]:9001\" }\n\
          allowedOrigins: [https://app.example, \"*\"]\n\
          allowedHosts: [MCP.example]\n\
-         limits: { heldBody: 2MiB, sessionIdle: 1h, sessions: 10, listPage: 50, input: 2m, inputRounds: 3 }\n\
+         limits: { heldBody: 2MiB, sessionIdle: 1h, sessions: 10, listPage: 50, input: 2m, inputRounds: 3,\n\
+                   inputBatch: 80ms, pooledSessions: 7 }\n\
          labelElicitations: false\n\
          uriMetaKeys: [acme/view]\n",
     )
@@ -53,6 +54,7 @@ fn everything_that_can_be_declared_is_read() {
     assert_eq!((limits.held_body_bytes, limits.session_idle_seconds), (2 << 20, 3600));
     assert_eq!((limits.sessions, limits.list_page), (10, 50));
     assert_eq!((limits.input_seconds, limits.input_rounds), (120, 3));
+    assert_eq!((limits.input_batch_ms, limits.pooled_sessions), (80, 7));
     let editing = declaration.gateway.editing;
     assert_eq!((editing.label_elicitations, editing.uri_meta_keys), (false, vec!["acme/view".to_owned()]));
 }

@@ -92,6 +92,10 @@ pub struct Limits {
     pub input_seconds: u64,
     /// How often a server may ask a client during one call.
     pub input_rounds: u32,
+    /// Milliseconds for which further questions are waited for, so that a modern client gets them together with the first.
+    pub input_batch_ms: u64,
+    /// Sessions with legacy servers that are open for modern clients at once.
+    pub pooled_sessions: usize,
 }
 
 impl Default for Limits {
@@ -103,6 +107,8 @@ impl Default for Limits {
             list_page: 1000,
             input_seconds: 600,
             input_rounds: 8,
+            input_batch_ms: 50,
+            pooled_sessions: 4096,
         }
     }
 }

@@ -20,6 +20,11 @@ impl Id {
         (integer || string).then(|| Self(text.into()))
     }
 
+    /// An id of the gateway's own.
+    pub fn own(text: &str) -> Self {
+        Self(crate::json::quote(text).into())
+    }
+
     /// The id as JSON text, byte for byte as it came.
     pub fn raw(&self) -> &str {
         &self.0

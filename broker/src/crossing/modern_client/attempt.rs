@@ -1,0 +1,53 @@
+//! One request to a legacy server, and what comes back for it.
+
+use super::session::Pooled;
+use crate::bridge::{answers, collect};
+use crate::upstream::{ANSWER_LIMIT, Reply, UpstreamError};
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
+use protocol::http::Media;
+use protocol::jsonrpc::Id;
+use std::sync::Arc;
+
+/// Messages of the server; an error is the end.
+pub(super) type Messages = BoxStream<'static, Result<String, UpstreamError>>;
+
+/// Sends a request with this `id` and gives what the server says to it. Its first and last word may be
+/// [`UpstreamError::SessionLost`]: then it has not seen the request.
+pub(super) fn send(session: Arc<Pooled>, id: Id, request: String) -> Messages {
+    let sent = async move {
+        let reply = session.server.client().post(&session.leg, Bytes::from(request), &HeaderMap::new()).await?;
+        read(&session, &id, reply).await
+    };
+    stream::once(sent).try_flatten().boxed()
+}
+
+async fn read(session: &Pooled, id: &Id, reply: Reply) -> Result<Messages, UpstreamError> {
+    let (status, media, success) = (reply.status, reply.media, reply.is_success());
+    if success {
+        session.session.mark_worked();
+        if media == Some(Media::Sse) {
+            let events = reply.body.events(ANSWER_LIMIT).map_ok(|event| event.data);
+            return Ok(events.try_filter(|data| std::future::ready(!data.is_empty())).boxed());
+        }
+    }
+    // An HTTP error may still carry the answer; only one that does not can mean that the session is gone.
+    if media == Some(Media::Json) {
+        let message = collect(reply.body).await?;
+        if answers(&message, id) {
+            let message = String::from_utf8(message).map_err(|_| UpstreamError::Malformed("text that is not UTF-8"))?;
+            return Ok(stream::once(async { Ok(message) }).boxed());
+        }
+    }
+    Err(match (success, media) {
+        (true, Some(_)) => UpstreamError::Malformed("no answer to the request, or one with another id"),
+        (true, None) => UpstreamError::Media,
+        (false, _) if session.session.lost(status) => {
+            session.is_lost();
+            UpstreamError::SessionLost
+        }
+        (false, _) => UpstreamError::Status(status),
+    })
+}
