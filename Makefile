@@ -13,7 +13,7 @@ build: wasm ## Builds dist/mcp-gateway (the binary) and dist/mcp-gateway.wasm (t
 wasm: ## Builds dist/mcp-gateway.wasm only
 	@scripts/build-wasm.sh
 
-run: build ## Starts the gateway over two sample servers on http://127.0.0.1:8080/mcp; Ctrl-C ends it
+run: build ## Starts the gateway over three sample servers on http://127.0.0.1:8080/mcp; Ctrl-C ends it
 	@scripts/run.sh
 
 test: lint test-native test-wasm ## Runs every check and every test

@@ -7,7 +7,7 @@ need cargo "install Rust with rustup"
 say "Building mcp-gateway (the first time takes some minutes)"
 cargo build --release -p mcp-gateway -p mcp-gateway-samples
 mkdir -p dist
-for binary in mcp-gateway sample-tools sample-features; do
+for binary in mcp-gateway sample-tools sample-features sample-sse; do
   # Renamed into place: the old one may be running.
   cp "$CARGO_TARGET_DIR/release/$binary" "dist/.$binary.new"
   mv "dist/.$binary.new" "dist/$binary"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The gateway over the two sample servers, in the foreground. Ctrl-C ends all of it.
+# The gateway over the sample servers, in the foreground. Ctrl-C ends all of it.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$ROOT"
 
@@ -35,9 +35,10 @@ serve() {
   fail "$name did not start on $address"
 }
 
-say "Starting two sample servers"
+say "Starting three sample servers"
 serve sample-tools 127.0.0.1:9001
 serve sample-features 127.0.0.1:9002
+serve sample-sse 127.0.0.1:9003
 
 say "Starting the gateway (Ctrl-C ends it)"
 gateway=0

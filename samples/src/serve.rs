@@ -52,14 +52,23 @@ pub async fn serve<S: ServerHandler>(
     listen: SocketAddr,
     args: ServeArgs,
 ) -> io::Result<()> {
+    until_signal(listen, ENDPOINT, |ended| router(new_session, &args, ended)).await
+}
+
+/// Serves a router, whose MCP endpoint has this path, until SIGINT or SIGTERM. The token that the router gets ends its streams.
+pub(crate) async fn until_signal(
+    listen: SocketAddr,
+    endpoint: &str,
+    router: impl FnOnce(CancellationToken) -> Router,
+) -> io::Result<()> {
     let ended = CancellationToken::new();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("--listen {listen}: {error}")))?;
     let address = listener.local_addr()?;
-    let router = router(new_session, &args, ended.clone());
-    writeln!(io::stdout(), "listening on http://{address}{ENDPOINT}")?;
+    let router = router(ended.clone());
+    writeln!(io::stdout(), "listening on http://{address}{endpoint}")?;
 
     let drained = axum::serve(listener, router).with_graceful_shutdown(ended.clone().cancelled_owned()).into_future();
     let mut server = tokio::spawn(drained);
