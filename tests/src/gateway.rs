@@ -46,6 +46,13 @@ impl Config {
         self
     }
 
+    /// With a server that the gateway starts itself; further fields as in [`Self::server_with`].
+    #[must_use]
+    pub fn process(mut self, name: &str, prefix: &str, command: &[String], more: &str) -> Self {
+        let _ = writeln!(self.servers, "  - {{ name: {name}, prefix: {prefix}, command: {command:?}{more} }}");
+        self
+    }
+
     /// With a further line on top.
     #[must_use]
     pub fn line(mut self, line: &str) -> Self {

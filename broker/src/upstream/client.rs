@@ -54,6 +54,11 @@ impl Client {
         self.inner.transport.is_streamable_http()
     }
 
+    /// Whether the server speaks HTTP+SSE of 2024-11-05.
+    pub(super) fn is_sse(&self) -> bool {
+        self.inner.transport.is_sse()
+    }
+
     /// Its processes, if it is not reached at a URL.
     pub(super) fn processes(&self) -> Option<&Stdio> {
         self.inner.transport.processes()

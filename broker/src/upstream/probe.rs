@@ -73,6 +73,8 @@ async fn ask(client: &Client, choice: EraChoice) -> Result<Probe, Failure> {
     let modern = async {
         match choice {
             EraChoice::Legacy => None,
+            // HTTP+SSE ended long before the modern era.
+            EraChoice::Auto if client.is_sse() => None,
             EraChoice::Auto | EraChoice::Modern => Some(discover(client).await),
         }
     };

@@ -9,7 +9,7 @@ mod server;
 pub use client::{Client, inspect, tasks};
 pub use plan::Plan;
 pub use seen::Seen;
-pub use server::{everything, fastmcp, python, typescript};
+pub use server::{command, everything, everything_sse, fastmcp, python, typescript};
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -24,6 +24,47 @@ pub async fn fastmcp() -> Server {
     venv("fastmcp-server.py").await
 }
 
+/// The same over HTTP+SSE of 2024-11-05.
+pub async fn everything_sse() -> Server {
+    node("everything.mjs", &["--transport", "sse"]).await
+}
+
+/// Commands of servers on their standard streams.
+pub mod command {
+    use super::super::folder;
+    use std::path::Path;
+
+    /// npm `@modelcontextprotocol/server-everything`: legacy.
+    pub fn everything() -> Vec<String> {
+        npm("server-everything", &["stdio"])
+    }
+
+    /// npm `@modelcontextprotocol/server-memory`: legacy. Its file is named by `MEMORY_FILE_PATH`.
+    pub fn memory() -> Vec<String> {
+        npm("server-memory", &[])
+    }
+
+    /// npm `@modelcontextprotocol/server-filesystem`: legacy.
+    pub fn filesystem(directory: &Path) -> Vec<String> {
+        npm("server-filesystem", &[&text(directory)])
+    }
+
+    /// PyPI `mcp-server-time`.
+    pub fn time() -> Vec<String> {
+        vec![text(&folder().join("bin/python")), "-m".to_owned(), "mcp_server_time".to_owned()]
+    }
+
+    fn npm(package: &str, args: &[&str]) -> Vec<String> {
+        let script = format!("../node_modules/@modelcontextprotocol/{package}/dist/index.js");
+        let own = ["node".to_owned(), text(&folder().join(script))];
+        own.into_iter().chain(args.iter().map(|arg| (*arg).to_owned())).collect()
+    }
+
+    fn text(path: &Path) -> String {
+        path.to_str().expect("paths are UTF-8").to_owned()
+    }
+}
+
 async fn node(script: &str, args: &[&str]) -> Server {
     let script = folder().join("servers").join(script);
     let script = script.to_str().expect("paths are UTF-8");

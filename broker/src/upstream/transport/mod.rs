@@ -99,6 +99,11 @@ impl Transport {
         matches!(&self.0, Kind::Url(url) if !url.is_sse())
     }
 
+    /// Whether the server speaks HTTP+SSE.
+    pub(super) fn is_sse(&self) -> bool {
+        matches!(&self.0, Kind::Url(url) if url.is_sse())
+    }
+
     /// Takes the other one of the transports that a server at a URL may have. `false` if there is none.
     pub(super) fn switch(&self) -> bool {
         match &self.0 {

@@ -1,0 +1,148 @@
+//! Servers over HTTP+SSE and on standard streams: through the gateway a client sees what it sees at the same server over
+//! Streamable HTTP.
+
+use mcp_gateway_tests::Front;
+use mcp_gateway_tests::client::Session;
+use mcp_gateway_tests::gateway::{Config, Gateway};
+use mcp_gateway_tests::peers::{self, Client, Era, Plan, command, offer};
+use mcp_gateway_tests::process::Server;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Both transports of server-everything.
+async fn everything() -> (Gateway, Server) {
+    let sse = peers::everything_sse().await;
+    let config = Config::new().process("io", "io_", &command::everything(), "").server("sse", "sse_", &sse.url);
+    (config.start().await, sse)
+}
+
+async fn legacy_clients(client: Client) {
+    let (alone, (mut gateway, _sse)) = tokio::join!(peers::everything(), everything());
+    let plan = offer::everything();
+    let seen = client.run(&alone.url, Era::Legacy, &plan).await;
+    let both = plan.behind("io_").then(plan.behind("sse_"));
+    let expected = seen.clone().behind("io_").then(seen.behind("sse_"));
+    let through = client.run(gateway.url(), Era::Legacy, &both.wait("progress", expected.times("progress"))).await;
+    through.assert_is(&expected, &format!("{client:?}"));
+    assert!(gateway.process.stop(), "the gateway leaves nothing behind: {:?}", gateway.process.log().lines());
+}
+
+#[tokio::test]
+async fn the_typescript_client() {
+    legacy_clients(Client::TypeScript).await;
+}
+
+#[tokio::test]
+async fn the_python_client() {
+    legacy_clients(Client::Python).await;
+}
+
+/// Files, a memory and the time, and where the first two are.
+async fn utilities(front: Front) -> (Gateway, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "written beforehand").unwrap();
+    let memory =
+        format!(", env: {{ MEMORY_FILE_PATH: \"{}/memory.jsonl\" }}, process: shared", folder.path().display());
+    let config = Config::new()
+        .at(front)
+        .process("files", "fs_", &command::filesystem(folder.path()), "")
+        .process("memory", "memory_", &command::memory(), &memory)
+        .process("time", "time_", &command::time(), ", process: shared");
+    (config.start().await, folder)
+}
+
+fn utility_calls(folder: &TempDir) -> Plan {
+    let entity = json!({ "name": "Ada", "entityType": "person", "observations": ["é", "writes programs"] });
+    Plan::new()
+        .call("fs_read_text_file", json!({ "path": folder.path().join("a.txt") }))
+        .call("fs_write_file", json!({ "path": folder.path().join("b.txt"), "content": "é" }))
+        .call("memory_create_entities", json!({ "entities": [entity] }))
+        .call("memory_search_nodes", json!({ "query": "writes" }))
+        .call(
+            "time_convert_time",
+            json!({ "source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo" }),
+        )
+}
+
+#[tokio::test]
+async fn processes_do_what_they_are_for() {
+    let (mut gateway, folder) = utilities(Front::Body).await;
+    for client in [Client::TypeScript, Client::Python] {
+        let seen = client.run(gateway.url(), Era::Legacy, &utility_calls(&folder)).await;
+        let text = |at: usize| seen.called[at]["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(text(0), "written beforehand");
+        assert_eq!(std::fs::read_to_string(folder.path().join("b.txt")).unwrap(), "é");
+        assert!(text(3).contains("writes programs"), "{}", text(3));
+        assert!(text(4).contains("T21:00:00+09:00"), "{}", text(4));
+    }
+    assert!(gateway.process.stop(), "the gateway leaves nothing behind: {:?}", gateway.process.log().lines());
+}
+
+#[tokio::test]
+async fn what_a_process_says_of_itself_is_in_the_log() {
+    let (gateway, folder) = utilities(Front::Broker).await;
+    let lines = gateway.process.log().lines();
+    let of_files = |line: &&String| line.contains("Filesystem Server running on stdio") && line.contains("files");
+    assert!(lines.iter().any(|line| of_files(&line)), "{lines:?}");
+    drop(folder);
+}
+
+#[tokio::test]
+async fn processes_do_not_outlive_a_gateway_that_is_killed() {
+    let (gateway, _folder) = utilities(Front::Broker).await;
+    let session = Session::open(gateway.url()).await;
+    let listed = session.call("fs_list_allowed_directories", json!({})).await;
+    assert_eq!(listed["result"]["isError"], Value::Null);
+    let nodes = gateway.process.pids("node");
+    assert!(nodes.len() >= 2, "{nodes:?}");
+    let own = gateway.process.pids("mcp-gateway");
+    for pid in own {
+        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    }
+    mcp_gateway_tests::until_told("all processes are gone", async || {
+        let left = nodes.iter().filter(|pid| is_node(**pid)).count();
+        (left == 0).then_some(())
+    })
+    .await;
+}
+
+fn is_node(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.contains("(node)") && !stat.contains(") Z ")
+}
+
+#[tokio::test]
+async fn the_sample_server_of_2024_11_05() {
+    let sample = Server::start(&mcp_gateway_tests::process::built("sample-sse"), &["--listen", "127.0.0.1:0"]).await;
+    let gateway = Config::new().server_with("classic", "sse_", &sample.url, ", transport: sse").start().await;
+    assert_eq!(gateway.server("classic").await["eras"], json!(["legacy"]));
+    let session = Session::able(gateway.url()).await;
+    assert_eq!(session.tools().await, ["sse_ask_model", "sse_count_down", "sse_word_count"]);
+    let counted = session.call("sse_word_count", json!({ "text": "one two  three" })).await;
+    assert_eq!(counted["result"]["content"][0]["text"], "3");
+
+    let mut counting = session.call_events("sse_count_down").await;
+    for progress in [1, 2, 3] {
+        let told = counting.message().await;
+        assert_eq!(
+            (&told["params"]["progressToken"], told["params"]["progress"].as_f64()),
+            (&json!("t"), Some(progress.into()))
+        );
+    }
+    assert_eq!(counting.message().await["result"]["content"][0]["text"], "counted down from 3");
+
+    let id = session.next_id();
+    let params = json!({ "name": "sse_ask_model", "arguments": { "prompt": "What?" } });
+    let ask = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+    let mut asking = session.post().open(ask.to_string()).await.events();
+    let question = asking.message().await;
+    assert_eq!(question["method"], "sampling/createMessage");
+    let content = json!({ "type": "text", "text": "That." });
+    let result = json!({ "role": "assistant", "content": content, "model": "m" });
+    let answer = json!({ "jsonrpc": "2.0", "id": question["id"], "result": result });
+    assert_eq!(session.send(answer.to_string()).await.status, 202);
+    let answered = asking.message().await;
+    assert_eq!((&answered["id"], &answered["result"]["content"][0]["text"]), (&json!(id), &json!("m: That.")));
+    assert_eq!(session.end().await, 200);
+}
