@@ -60,8 +60,7 @@ async fn every_scenario_for_servers() {
     let (legacy, modern) = tokio::join!(Side::start(Era::Legacy), Side::start(Era::Modern));
     let rig = Rig { legacy, modern };
     let mut tables = SUITES.map(Table::of_servers);
-    let runs =
-        tables.iter().enumerate().flat_map(|(at, table)| table.ways.iter().map(move |&way| (at, table.suite, way)));
+    let runs = tables.iter().enumerate().flat_map(|(at, table)| Way::ALL.map(|way| (at, table.suite, way)));
     let runs = stream::iter(runs.collect::<Vec<_>>())
         .map(async |(at, suite, way)| (at, way, suite.run(rig.url(suite, way)).await))
         .buffer_unordered(AT_ONCE);
@@ -82,7 +81,7 @@ async fn every_scenario_for_servers() {
 async fn every_scenario_for_clients() {
     let _turn = TURN.lock().await;
     let mut tables = SUITES.map(Table::of_clients);
-    let lanes = Way::ALL.iter().map(async |&way| {
+    let lanes = Way::ALL.map(async |way| {
         let gateway = if way == Way::Direct { None } else { Some(Config::new().start().await) };
         let scenarios =
             SUITES.iter().enumerate().flat_map(|(at, suite)| suite.clients.iter().map(move |name| (at, name)));

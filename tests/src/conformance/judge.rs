@@ -34,7 +34,7 @@ pub fn faults(table: &Table, exceptions: &[Exception]) -> Vec<String> {
         faults.push(format!("{:?} {:?}: {} scenarios ran", table.suite, table.tested, table.rows.len()));
     }
     for (scenario, row) in &table.rows {
-        for &way in table.ways {
+        for way in Way::ALL {
             let exception = exceptions.iter().find(|exception| exception.is_for(table, scenario, way));
             if let Some(fault) = fault(row, way, exception) {
                 faults.push(format!("{} {scenario}, {way}: {fault}", table.suite.revision));
@@ -46,7 +46,7 @@ pub fn faults(table: &Table, exceptions: &[Exception]) -> Vec<String> {
 
 /// The scenarios that are not as they have to be, to be tried again: some have deadlines of half a second.
 pub fn doubtful(table: &Table, exceptions: &[Exception]) -> Vec<(String, Way)> {
-    let cells = table.rows.iter().flat_map(|(scenario, row)| table.ways.iter().map(move |&way| (scenario, row, way)));
+    let cells = table.rows.iter().flat_map(|(scenario, row)| Way::ALL.map(|way| (scenario, row, way)));
     cells
         .filter(|(scenario, row, way)| {
             let exception = exceptions.iter().find(|exception| exception.is_for(table, scenario, *way));

@@ -1,7 +1,6 @@
 //! Outcomes side by side.
 
 use super::{Outcome, Suite};
-use crate::peers::Era;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -18,9 +17,7 @@ pub enum Way {
 
 impl Way {
     /// All of them, in the order of the table's columns.
-    pub const ALL: &[Self] = &[Self::Direct, Self::Through, Self::Crossed];
-    /// Those within one era.
-    pub const OF_ONE_ERA: &[Self] = &[Self::Direct, Self::Through];
+    pub const ALL: [Self; 3] = [Self::Direct, Self::Through, Self::Crossed];
 }
 
 impl fmt::Display for Way {
@@ -52,8 +49,6 @@ pub struct Table {
     pub suite: Suite,
     /// What it was run at.
     pub tested: Tested,
-    /// The ways that are looked at.
-    pub ways: &'static [Way],
     /// How many scenarios there are to be.
     pub expected: usize,
     /// Its scenarios by name.
@@ -63,14 +58,12 @@ pub struct Table {
 impl Table {
     /// One for the suite's scenarios for servers, without rows.
     pub fn of_servers(suite: Suite) -> Self {
-        let ways = if suite.era == Era::Legacy { Way::ALL } else { Way::OF_ONE_ERA };
-        Self { suite, tested: Tested::Servers, ways, expected: suite.servers, rows: BTreeMap::new() }
+        Self { suite, tested: Tested::Servers, expected: suite.servers, rows: BTreeMap::new() }
     }
 
     /// One for the suite's scenarios for clients, without rows.
     pub fn of_clients(suite: Suite) -> Self {
-        let ways = if suite.era == Era::Modern { Way::ALL } else { Way::OF_ONE_ERA };
-        Self { suite, tested: Tested::Clients, ways, expected: suite.clients.len(), rows: BTreeMap::new() }
+        Self { suite, tested: Tested::Clients, expected: suite.clients.len(), rows: BTreeMap::new() }
     }
 
     /// Takes in the outcomes of a run.
@@ -100,13 +93,13 @@ impl fmt::Display for Table {
             Tested::Clients => "clients",
         };
         write!(f, "{:48}", format!("{tested} of {revision} ({era}), suite {version}"))?;
-        for way in self.ways {
+        for way in Way::ALL {
             write!(f, " {way:>10}")?;
         }
         writeln!(f)?;
         for (scenario, row) in &self.rows {
             write!(f, "  {scenario:46}")?;
-            for &way in self.ways {
+            for way in Way::ALL {
                 let cell = row.get(&way).map_or_else(|| "absent".to_owned(), ToString::to_string);
                 let cell = if is_good(row, way) { cell } else { format!("! {cell}") };
                 write!(f, " {cell:>10}")?;
@@ -114,7 +107,7 @@ impl fmt::Display for Table {
             writeln!(f)?;
         }
         write!(f, "  {:46}", format!("of {} scenarios", self.rows.len()))?;
-        for &way in self.ways {
+        for way in Way::ALL {
             write!(f, " {:>10}", self.good(way))?;
         }
         writeln!(f)
