@@ -126,7 +126,9 @@ async function run() {
             seen.honoredFilter = subscription.honoredFilter;
         }
     } else {
-        await withDeadline(getStream, 'the GET stream was not answered');
+        if (Transport !== SSEClientTransport) {
+            await withDeadline(getStream, 'the GET stream was not answered');
+        }
         if (capabilities.logging) {
             await withDeadline(client.setLoggingLevel('debug'), 'logging/setLevel');
         }
