@@ -2,7 +2,7 @@
 # $XDG_CACHE_HOME/mcp-gateway (~/.cache/mcp-gateway), so that a second run is short.
 
 .DEFAULT_GOAL := help
-.PHONY: help build wasm run test test-native test-wasm conformance bench lint fmt envoy-local clean
+.PHONY: help build wasm run test test-native test-wasm conformance quadrants bench lint fmt envoy-local clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test-wasm: ## Runs the tests of protocol/ as WebAssembly, in Node
 
 conformance: build ## Runs the official conformance suites, directly and through the gateway, and shows the tables
 	@scripts/conformance.sh
+
+quadrants: build ## Runs every feature by clients of either era at servers of either era, and writes docs/quadrants.md
+	@scripts/quadrants.sh
 
 bench: wasm ## Measures what the filter costs an Envoy: ratios, for a quiet machine
 	@scripts/bench.sh

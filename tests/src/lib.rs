@@ -6,7 +6,8 @@
 //! * [`client`]: HTTP and MCP clients that send every byte as the test says;
 //! * [`process`]: other processes, sample servers among them;
 //! * [`peers`]: servers and clients of other SDKs;
-//! * [`conformance`]: the official conformance suites, and servers for them.
+//! * [`conformance`]: the official conformance suites, and servers for them;
+//! * [`quadrants`]: every feature, by clients of either era at servers of either era.
 
 pub mod client;
 pub mod conformance;
@@ -15,6 +16,7 @@ mod front;
 pub mod gateway;
 pub mod peers;
 pub mod process;
+pub mod quadrants;
 mod wait;
 
 pub use front::Front;

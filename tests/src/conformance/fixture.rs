@@ -28,12 +28,12 @@ impl Fixture {
 }
 
 /// The Node that the suites ask for.
-pub(super) fn node() -> PathBuf {
+pub(crate) fn node() -> PathBuf {
     folder().join("bin/node")
 }
 
 /// The folder to run the suites and fixtures from. They are installed at first use.
-pub(super) fn folder() -> &'static Path {
+pub(crate) fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let setup = crate::process::root().join("tests/fixtures/setup.sh");

@@ -11,6 +11,7 @@ pub mod suite;
 mod table;
 
 pub use fixture::Fixture;
+pub(crate) use fixture::{folder, node};
 pub use outcome::Outcome;
 pub use suite::Suite;
 pub use table::{Row, Table, Tested, Way};

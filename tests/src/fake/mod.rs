@@ -10,12 +10,10 @@ mod exchange;
 mod lists;
 mod recorded;
 mod serve;
-mod tls;
 
 pub use builder::Builder;
 pub use exchange::{Exchange, Sender};
 pub use recorded::Recorded;
-pub use tls::Identity;
 
 use builder::Plan;
 use bytes::Bytes;
@@ -33,7 +31,6 @@ pub struct Fake {
 
 struct Inner {
     plan: Plan,
-    identity: Option<Identity>,
     address: SocketAddr,
     state: Mutex<State>,
     /// Whether long bodies are read to their end.
@@ -63,13 +60,12 @@ impl Fake {
         Builder::new(true)
     }
 
-    fn new(plan: Plan, identity: Option<&Identity>) -> Self {
+    fn new(plan: Plan) -> Self {
         let runtime = serve::runtime();
         let (listener, address) = serve::bind(&runtime, SocketAddr::from(([127, 0, 0, 1], 0))).expect("binding a port");
         let state = Mutex::new(State { lists: plan.lists.clone(), ..State::default() });
         let reads_on = watch::channel(true).0;
-        let inner =
-            Arc::new(Inner { plan, identity: identity.cloned(), address, state, reads_on, runtime: Mutex::default() });
+        let inner = Arc::new(Inner { plan, address, state, reads_on, runtime: Mutex::default() });
         let fake = Self { inner };
         serve::serve(&runtime, listener, fake.clone());
         *fake.runtime() = Some(runtime);
@@ -78,10 +74,7 @@ impl Fake {
 
     /// Its endpoint.
     pub fn url(&self) -> String {
-        match &self.inner.identity {
-            Some(identity) => format!("https://{}:{}/mcp", identity.host(), self.inner.address.port()),
-            None => format!("http://{}/mcp", self.inner.address),
-        }
+        format!("http://{}/mcp", self.inner.address)
     }
 
     /// Its host and port.

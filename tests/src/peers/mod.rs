@@ -35,7 +35,7 @@ impl fmt::Display for Era {
 }
 
 /// The folder to run the peers from. They are installed at first use.
-fn folder() -> &'static Path {
+pub(crate) fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let setup = crate::process::root().join("tests/peers/setup.sh");
@@ -46,6 +46,6 @@ fn folder() -> &'static Path {
 }
 
 /// A URI or the template of one as it is seen behind `prefix`.
-fn uri_behind(prefix: &str, uri: &str) -> String {
+pub(crate) fn uri_behind(prefix: &str, uri: &str) -> String {
     if prefix.is_empty() { uri.to_owned() } else { format!("{}+{uri}", prefix.trim_end_matches('_')) }
 }
