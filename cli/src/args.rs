@@ -25,6 +25,18 @@ pub(crate) enum Command {
     Validate(DeclarationArgs),
     /// Write the configuration that `envoy -c` needs beside `mcp-gateway broker`
     Render(RenderArgs),
+    /// Become a program that ends with the process that started it
+    #[command(hide = true)]
+    Tied(TiedArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TiedArgs {
+    /// The process that starts it
+    pub(crate) parent: i32,
+    pub(crate) program: PathBuf,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<std::ffi::OsString>,
 }
 
 /// Which file declares the gateway.

@@ -11,6 +11,7 @@ mod render;
 mod run;
 mod servers;
 mod signals;
+mod tied;
 mod validate;
 
 use args::{Cli, Command};
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Render(args) => render::render(&args),
         Command::Broker(args) => in_runtime(broker_alone::run(args)),
         Command::Run(args) => in_runtime(run::run(args)),
+        Command::Tied(args) => tied::exec(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -252,6 +252,21 @@ async fn an_envoy_that_dies_is_started_again() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_is_killed_takes_its_envoy_along() {
+    let (_server, url) = server().await;
+    let mut gateway = Gateway::start(&one("a_", &url)).await;
+    let envoy = gateway.envoy();
+    gateway.running.signal(rustix::process::Signal::KILL);
+    gateway.running.exit_code().await;
+    let gone = async {
+        while Path::new(&format!("/proc/{envoy}")).exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("Envoy ends");
+}
+
+#[tokio::test]
 async fn a_taken_port_is_told_before_anything_starts() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap().to_string();

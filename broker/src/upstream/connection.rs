@@ -189,7 +189,7 @@ impl Connection {
                     self.expire();
                 }
                 // What it lists may have changed with it.
-                () = restarted(&mut self.restarts) => self.legs.iter_mut().for_each(|leg| leg.mark(|_| true)),
+                () = restarted(&mut self.restarts) => self.legs.iter_mut().for_each(|leg| leg.stale = [true; 4]),
                 () = tokio::time::sleep_until(due) => self.look_after().await?,
             }
         }
@@ -258,14 +258,14 @@ impl Connection {
         let Some(leg) = self.legs.iter_mut().find(|leg| leg.hello.leg.era() == era) else { return Ok(()) };
         match what {
             What::Open(now_told) => {
-                // What changed before the stream was open was not told.
-                leg.mark(|group| now_told.contains(&group));
                 if let StreamState::Open { since, groups, .. } = &mut leg.stream {
                     *since = Some(Instant::now());
-                    *groups = now_told;
+                    groups.clone_from(&now_told);
                 }
+                // What changed before the stream was open was not told.
+                self.mark(era, &now_told);
             }
-            What::Changed(changed) => leg.mark(|group| group == changed),
+            What::Changed(changed) => self.mark(era, &[changed]),
             What::None => leg.stream = StreamState::None,
             What::Ended(Some(UpstreamError::SessionLost)) => return Err(Lost::Error(UpstreamError::SessionLost)),
             What::Ended(_) => {
@@ -279,6 +279,16 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Marks lists that a leg told of. A leg that does not tell of its lists itself has them change with the other's.
+    fn mark(&mut self, era: Era, told: &[Group]) {
+        for leg in &mut self.legs {
+            let own = leg.hello.leg.era() == era;
+            for kind in Kind::ALL.into_iter().filter(|kind| told.contains(&kind.group())) {
+                leg.stale[kind as usize] |= own || !leg.tells(kind.group());
+            }
+        }
     }
 
     fn next_due(&self) -> Instant {
@@ -353,16 +363,12 @@ impl LiveLeg {
 
     /// For how long a list need not be asked for again, if nobody says that it changed.
     fn freshness(&self, kind: Kind) -> Duration {
-        match &self.stream {
-            StreamState::Open { since: Some(_), groups, .. } if groups.contains(&kind.group()) => MAX_AGE,
-            _ => self.offer.list(kind).ttl.clamp(MIN_FRESH, MAX_AGE),
-        }
+        if self.tells(kind.group()) { MAX_AGE } else { self.offer.list(kind).ttl.clamp(MIN_FRESH, MAX_AGE) }
     }
 
-    fn mark(&mut self, matches: impl Fn(Group) -> bool) {
-        for kind in Kind::ALL {
-            self.stale[kind as usize] |= matches(kind.group());
-        }
+    /// Whether its stream is open and tells of changes of a group.
+    fn tells(&self, group: Group) -> bool {
+        matches!(&self.stream, StreamState::Open { since: Some(_), groups, .. } if groups.contains(&group))
     }
 
     /// When something is to be done for it.

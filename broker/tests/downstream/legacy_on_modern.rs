@@ -253,3 +253,18 @@ async fn who_can_be_asked_is_served_by_the_side_that_can_ask() {
         assert!(answer == outcome || answer.get(outcome).is_some(), "{answer}");
     }
 }
+
+#[tokio::test]
+async fn a_side_that_tells_nothing_changes_with_the_other() {
+    let fake = ModernServer::start_for_both(json!([tool("old")]), |_, _| result(&text("modern"))).await;
+    let rig = rig(vec![fake.config("m", "m_")]).await;
+    let client = rig.capable(json!({})).await;
+    let mut events = client.listen().await;
+    while fake.asked("subscriptions/listen").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    fake.set_tools(json!([tool("old"), tool("later")]));
+    fake.say(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {}}));
+    events.next_of("notifications/tools/list_changed").await;
+    assert_eq!(names(&client.ask(1, "tools/list", json!({})).await, "tools"), ["m_old", "m_later"]);
+}

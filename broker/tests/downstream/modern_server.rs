@@ -72,7 +72,7 @@ pub(crate) struct ModernServer {
 
 struct Shared {
     script: Box<Script>,
-    /// It answers legacy clients, with the text `legacy`.
+    /// It answers legacy clients, with the text `legacy`, and shows them all tools but `new`.
     legacy: bool,
     tools: Mutex<Value>,
     asked: Mutex<Vec<Asked>>,
@@ -134,7 +134,7 @@ impl ModernServer {
             ca_file: None,
             era: EraChoice::Auto,
             on_session_loss: OnSessionLoss::Reopen,
-            timeout_ms: 5_000,
+            timeout_ms: 60_000,
         }
     }
 
@@ -179,7 +179,9 @@ async fn handle(State(shared): State<Arc<Shared>>, method: Method, headers: Head
                 .to_string(),
             ),
             "tools/list" => {
-                answer(&asked, &json!({"tools": [{"name": "old", "inputSchema": {"type": "object"}}]}).to_string())
+                let mut tools = shared.tools.lock().unwrap().clone();
+                tools.as_array_mut().unwrap().retain(|tool| tool["name"] != "new");
+                answer(&asked, &json!({"tools": tools}).to_string())
             }
             "tools/call" => answer(&asked, &text("legacy").to_string()),
             method if method.starts_with("notifications/") => StatusCode::ACCEPTED.into_response(),

@@ -1,6 +1,6 @@
 //! One process of Envoy.
 
-use crate::console;
+use crate::{console, tied};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr};
 use tokio_util::sync::CancellationToken;
 
 /// Lines of the log that are kept for the message when it ends by itself.
@@ -33,10 +33,11 @@ pub(crate) struct Process {
 }
 
 impl Launch {
-    /// Starts it in a process group of its own, so that a Ctrl-C at the terminal reaches only us.
+    /// Starts it in a process group of its own, so that a Ctrl-C at the terminal reaches only us, and tied to this process, so that it
+    /// never outlives us.
     pub(crate) fn start(&self) -> std::io::Result<Process> {
         let _ = std::fs::remove_file(&self.admin_socket);
-        let mut command = Command::new(&self.binary);
+        let mut command = tied::command(&self.binary)?;
         command.arg("-c").arg(&self.bootstrap);
         command.args(["--disable-hot-restart", "--log-level", "warning", "--log-format", "%l: %v"]);
         if let Some(workers) = self.concurrency {

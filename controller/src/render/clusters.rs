@@ -120,6 +120,8 @@ fn tls(host: &Host<&str>, address: &str, ca: &Path) -> Value {
     let mut tls = json!({
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
         "common_tls_context": {
+            // As a client Envoy stops at 1.2 unless it is told; some servers begin at 1.3.
+            "tls_params": { "tls_maximum_protocol_version": "TLSv1_3" },
             "validation_context": {
                 "trusted_ca": { "filename": ca },
                 "match_typed_subject_alt_names": [{ "san_type": kind, "matcher": { "exact": address } }],

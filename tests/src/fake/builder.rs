@@ -1,6 +1,6 @@
 //! What a server has, and how it behaves.
 
-use super::{Exchange, Fake, lists};
+use super::{Exchange, Fake, Identity, lists};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
@@ -96,6 +96,11 @@ impl Builder {
 
     /// Starts it on a port of the system's choice.
     pub fn start(self) -> Fake {
-        Fake::new(self.0)
+        Fake::new(self.0, None)
+    }
+
+    /// The same behind TLS.
+    pub fn start_tls(self, identity: &Identity) -> Fake {
+        Fake::new(self.0, Some(identity))
     }
 }

@@ -10,10 +10,12 @@ mod exchange;
 mod lists;
 mod recorded;
 mod serve;
+mod tls;
 
 pub use builder::Builder;
 pub use exchange::{Exchange, Sender};
 pub use recorded::Recorded;
+pub use tls::Identity;
 
 use builder::Plan;
 use bytes::Bytes;
@@ -31,6 +33,7 @@ pub struct Fake {
 
 struct Inner {
     plan: Plan,
+    identity: Option<Identity>,
     address: SocketAddr,
     state: Mutex<State>,
     /// Whether long bodies are read to their end.
@@ -60,12 +63,13 @@ impl Fake {
         Builder::new(true)
     }
 
-    fn new(plan: Plan) -> Self {
+    fn new(plan: Plan, identity: Option<&Identity>) -> Self {
         let runtime = serve::runtime();
         let (listener, address) = serve::bind(&runtime, SocketAddr::from(([127, 0, 0, 1], 0))).expect("binding a port");
         let state = Mutex::new(State { lists: plan.lists.clone(), ..State::default() });
         let reads_on = watch::channel(true).0;
-        let inner = Arc::new(Inner { plan, address, state, reads_on, runtime: Mutex::default() });
+        let inner =
+            Arc::new(Inner { plan, identity: identity.cloned(), address, state, reads_on, runtime: Mutex::default() });
         let fake = Self { inner };
         serve::serve(&runtime, listener, fake.clone());
         *fake.runtime() = Some(runtime);
@@ -74,7 +78,10 @@ impl Fake {
 
     /// Its endpoint.
     pub fn url(&self) -> String {
-        format!("http://{}/mcp", self.inner.address)
+        match &self.inner.identity {
+            Some(identity) => format!("https://{}:{}/mcp", identity.host(), self.inner.address.port()),
+            None => format!("http://{}/mcp", self.inner.address),
+        }
     }
 
     /// Its host and port.

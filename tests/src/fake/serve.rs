@@ -36,8 +36,14 @@ pub(super) fn bind(runtime: &Runtime, address: SocketAddr) -> std::io::Result<(T
 }
 
 pub(super) fn serve(runtime: &Runtime, listener: TcpListener, fake: Fake) {
+    let identity = fake.inner.identity.clone();
     let app = Router::new().fallback(handle).with_state(fake);
-    runtime.spawn(async move { axum::serve(listener, app).await });
+    runtime.spawn(async move {
+        match identity {
+            Some(identity) => axum::serve(identity.listen(listener), app).await,
+            None => axum::serve(listener, app).await,
+        }
+    });
 }
 
 async fn handle(State(fake): State<Fake>, request: Request) -> Response {
