@@ -70,7 +70,7 @@ async fn every_scenario_for_servers() {
     for table in &mut tables {
         for (scenario, way) in doubtful(table, &listed()) {
             if let Some(outcome) = table.suite.run_one(rig.url(table.suite, way), &scenario).await {
-                table.add(way, [(scenario, outcome)].into());
+                table.add_second(way, scenario, outcome);
             }
         }
     }
@@ -95,12 +95,12 @@ async fn every_scenario_for_clients() {
     for (at, way, scenario, outcome) in join_all(lanes).await.into_iter().flatten() {
         tables[at].add(way, [(scenario.to_owned(), outcome)].into());
     }
-    let gateway = Config::new().start().await;
     for table in &mut tables {
         for (scenario, way) in doubtful(table, &listed()) {
-            let behind = (way != Way::Direct).then_some(&gateway);
-            if let Some(outcome) = table.suite.run_client(&scenario, client(table.suite, way), behind).await {
-                table.add(way, [(scenario, outcome)].into());
+            let gateway = if way == Way::Direct { None } else { Some(Config::new().start().await) };
+            let outcome = table.suite.run_client(&scenario, client(table.suite, way), gateway.as_ref()).await;
+            if let Some(outcome) = outcome {
+                table.add_second(way, scenario, outcome);
             }
         }
     }

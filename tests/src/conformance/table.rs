@@ -1,7 +1,7 @@
 //! Outcomes side by side.
 
 use super::{Outcome, Suite};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// How client and server meet.
@@ -53,17 +53,25 @@ pub struct Table {
     pub expected: usize,
     /// Its scenarios by name.
     pub rows: BTreeMap<String, Row>,
+    /// The outcomes that are those of a second attempt.
+    second: BTreeSet<(String, Way)>,
 }
 
 impl Table {
     /// One for the suite's scenarios for servers, without rows.
     pub fn of_servers(suite: Suite) -> Self {
-        Self { suite, tested: Tested::Servers, expected: suite.servers, rows: BTreeMap::new() }
+        Self { suite, tested: Tested::Servers, expected: suite.servers, ..Self::of_clients(suite) }
     }
 
     /// One for the suite's scenarios for clients, without rows.
     pub fn of_clients(suite: Suite) -> Self {
-        Self { suite, tested: Tested::Clients, expected: suite.clients.len(), rows: BTreeMap::new() }
+        Self {
+            suite,
+            tested: Tested::Clients,
+            expected: suite.clients.len(),
+            rows: BTreeMap::new(),
+            second: BTreeSet::new(),
+        }
     }
 
     /// Takes in the outcomes of a run.
@@ -71,6 +79,12 @@ impl Table {
         for (scenario, outcome) in outcomes {
             self.rows.entry(scenario).or_default().insert(way, outcome);
         }
+    }
+
+    /// Takes in the outcome of a scenario that was tried again.
+    pub fn add_second(&mut self, way: Way, scenario: String, outcome: Outcome) {
+        self.second.insert((scenario.clone(), way));
+        self.add(way, [(scenario, outcome)].into());
     }
 
     /// How many scenarios went as well that way as directly.
@@ -102,6 +116,7 @@ impl fmt::Display for Table {
             for way in Way::ALL {
                 let cell = row.get(&way).map_or_else(|| "absent".to_owned(), ToString::to_string);
                 let cell = if is_good(row, way) { cell } else { format!("! {cell}") };
+                let cell = if self.second.contains(&(scenario.clone(), way)) { cell + "*" } else { cell };
                 write!(f, " {cell:>10}")?;
             }
             writeln!(f)?;
@@ -110,6 +125,10 @@ impl fmt::Display for Table {
         for way in Way::ALL {
             write!(f, " {:>10}", self.good(way))?;
         }
-        writeln!(f)
+        writeln!(f)?;
+        if !self.second.is_empty() {
+            writeln!(f, "  * at the second attempt")?;
+        }
+        Ok(())
     }
 }
