@@ -27,8 +27,6 @@ pub(super) struct Events {
     lines: Lines,
     line: Line,
     message: Message,
-    /// A `data` line has come in this event.
-    data: bool,
 }
 
 impl Events {
@@ -38,7 +36,6 @@ impl Events {
             lines: Lines::default(),
             line: Line::Field(Vec::new()),
             message: Message::new(rules),
-            data: false,
         }
     }
 
@@ -102,15 +99,10 @@ impl Events {
         let (line, value) = match (after(b"data:"), after(b"id:")) {
             (Some(value), _) => (Line::Data, value),
             (_, Some(value)) => (Line::Id { begun: false }, value),
+            // A field without a colon has an empty value.
+            _ if whole && head == b"data" => (Line::Data, 0),
             _ => (Line::Other, 0),
         };
-        // `data` or `id` without a colon is a field too, with an empty value: nothing to edit.
-        if matches!(line, Line::Data) || (whole && head == b"data") {
-            if self.data {
-                self.message.skip(b"\n");
-            }
-            self.data = true;
-        }
         let (name, value) = head.split_at_checked(head.len() - value).unwrap_or((&head, &[]));
         self.message.pass(name, out);
         self.line = line;
@@ -126,13 +118,16 @@ impl Events {
             self.end_event(message, end, out, each);
         } else {
             self.field(rules, out, true);
+            if matches!(self.line, Line::Data) {
+                // Lines of data are joined with line feeds. Behind the last one it is white space, too.
+                self.message.skip(b"\n", rules, out);
+            }
             self.message.pass(end, out);
         }
         self.line = Line::Field(Vec::new());
     }
 
     fn end_event(&mut self, mut message: Message, end: &[u8], out: &mut Vec<u8>, each: &mut impl FnMut(Summary)) {
-        self.data = false;
         if message.is_new() {
             message.finish(out);
         } else {

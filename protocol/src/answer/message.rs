@@ -88,10 +88,23 @@ impl Message {
         self.way.emit(bytes, out);
     }
 
-    /// White space of the message that the transport stands for.
-    pub(super) fn skip(&mut self, space: &[u8]) {
-        if !self.broken {
-            self.broken = self.scanner.push(space, &mut |_| {}).is_err();
+    /// White space of the message that the transport stands for: what it ends goes out, it does not.
+    pub(super) fn skip(&mut self, space: &[u8], rules: &Rules, out: &mut Vec<u8>) {
+        if self.broken {
+            return;
+        }
+        let open = self.scanner.open_bytes().to_vec();
+        let (way, mut ended) = (&mut self.way, false);
+        let result = self.scanner.push(space, &mut |found| {
+            ended = true;
+            way.take(&found, rules, out);
+        });
+        if result.is_err() {
+            self.broken = true;
+            if !ended {
+                self.way.emit(&open, out);
+            }
+            self.way.settle(out);
         }
     }
 

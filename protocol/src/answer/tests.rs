@@ -213,6 +213,17 @@ fn a_message_over_several_lines_is_one() {
 }
 
 #[test]
+fn a_number_ends_with_its_line() {
+    let stream = "data: {\"method\": \"ping\",\r\ndata:  \"id\": 5\r\ndata: }\r\n\r\n";
+    let expected = stream.replace("5\r\n", "\"mcpgw:demo:n5\"\r\n");
+    let broken = "data: {\"id\": \"a\ndata: b\"}\n\n";
+    for size in 1..=stream.len() {
+        assert_eq!(edit_cut(Media::Sse, &rules(), stream.as_bytes(), size), expected);
+        assert_eq!(edit_cut(Media::Sse, &rules(), broken.as_bytes(), size), broken);
+    }
+}
+
+#[test]
 fn a_byte_order_mark_is_no_part_of_the_first_event() {
     let stream = "\u{feff}data: {\"id\":5,\"method\":\"ping\"}\n\n\u{feff}data: {\"id\":5,\"method\":\"ping\"}\n\n";
     let expected = stream.replacen("\"id\":5", "\"id\":\"mcpgw:demo:n5\"", 1);
