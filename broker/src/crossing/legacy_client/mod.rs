@@ -143,12 +143,7 @@ impl Crossing {
 
     /// A leg for requests that say who the client is.
     fn leg(&self) -> Leg {
-        let envelope = self.envelope(None);
-        let bare = "{\"method\":\"\",\"params\":{}}";
-        let meta = from_legacy::request(bare, "0", &envelope, None)
-            .and_then(|made| Some(protocol::json::Object::read(&made)?.get("params")?.to_owned()))
-            .and_then(|params| Some(protocol::json::Object::read(&params)?.get("_meta")?.to_owned()));
-        Leg::Modern(Envelope { version: MODERN.into(), meta: meta.unwrap_or_default().into() })
+        Leg::Modern(Envelope { version: MODERN.into(), meta: self.envelope(None).meta().into() })
     }
 
     fn envelope<'a>(&'a self, log_level: Option<&'a str>) -> from_legacy::Envelope<'a> {

@@ -1,6 +1,6 @@
 //! A legacy client's request, as a modern one.
 
-use crate::json::{Object, quote};
+use crate::json::{Change, Object, quote};
 
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
@@ -23,6 +23,25 @@ pub struct Envelope<'a> {
     pub log_level: Option<&'a str>,
 }
 
+impl Envelope<'_> {
+    /// `_meta` of a request that has nothing else in it, raw JSON.
+    pub fn meta(&self) -> String {
+        self.added_to("{}").unwrap_or_default()
+    }
+
+    /// A `_meta` (raw JSON) with this in it, instead of what the client may have written there. `None` if it is no object.
+    fn added_to(&self, meta: &str) -> Option<String> {
+        let kept = Object::read(meta)?.without(ENVELOPE);
+        let version = quote(self.version);
+        let level = self.log_level.map(quote);
+        let mut added = vec![(VERSION, version.as_str())];
+        added.extend(self.client_info.map(|info| (CLIENT_INFO, info)));
+        added.push((CLIENT_CAPABILITIES, self.capabilities));
+        added.extend(level.as_deref().map(|level| (LOG_LEVEL, level)));
+        Some(Object::read(&kept)?.edit(|_, _| Change::Keep, &added))
+    }
+}
+
 /// What a request brings that is made again after `input_required`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Retry {
@@ -40,15 +59,7 @@ pub fn request(message: &str, id: &str, envelope: &Envelope<'_>, retry: Option<&
     let message = Object::read(message)?;
     message.get("method")?;
     let params = Object::read(message.get("params").unwrap_or("{}"))?;
-    let meta = Object::read(params.get("_meta").unwrap_or("{}"))?;
-    let version = quote(envelope.version);
-    let level = envelope.log_level.map(quote);
-    let mut added = vec![(VERSION, version.as_str())];
-    added.extend(envelope.client_info.map(|info| (CLIENT_INFO, info)));
-    added.push((CLIENT_CAPABILITIES, envelope.capabilities));
-    added.extend(level.as_deref().map(|level| (LOG_LEVEL, level)));
-    let kept = meta.without(ENVELOPE);
-    let meta = Object::read(&kept)?.edit(|_, _| crate::json::Change::Keep, &added);
+    let meta = envelope.added_to(params.get("_meta").unwrap_or("{}"))?;
     let mut params = params.with("_meta", &meta);
     if let Some(Retry { responses, state }) = retry {
         params = Object::read(&params)?.without(&["inputResponses", "requestState"]);
@@ -105,6 +116,7 @@ mod tests {
         let told = request(bare, "8", &said, None).unwrap();
         assert!(told.contains(r#""io.modelcontextprotocol/clientInfo":{"name":"c"}"#));
         assert!(told.contains(r#""io.modelcontextprotocol/logLevel":"info""#));
+        assert_eq!(GATEWAY.meta(), format!("{{{META}}}"));
         for none in ["{}", "[]", r#"{"method":"x","params":[]}"#, r#"{"method":"x","params":{"_meta":5}}"#] {
             assert_eq!(request(none, "1", &GATEWAY, None), None, "{none}");
         }
