@@ -4,7 +4,7 @@
 use mcp_gateway_tests::Front;
 use mcp_gateway_tests::client::Session;
 use mcp_gateway_tests::gateway::{Config, Gateway};
-use mcp_gateway_tests::peers::{self, Client, Era, Plan, command, offer};
+use mcp_gateway_tests::peers::{self, Client, Era, Plan, Seen, command, offer};
 use mcp_gateway_tests::process::Server;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -38,6 +38,45 @@ async fn the_python_client() {
     legacy_clients(Client::Python).await;
 }
 
+/// A client of 2026-07-28 at legacy servers: what they say and ask is the same, in the form of its era.
+async fn modern_clients(client: Client) {
+    let (alone, (gateway, _sse)) = tokio::join!(peers::everything(), everything());
+    let plan = offer::everything();
+    let seen = client.run(&alone.url, Era::Legacy, &plan).await;
+    let both = plan.behind("io_").then(plan.behind("sse_"));
+    let expected = seen.clone().behind("io_").then(seen.behind("sse_"));
+    let through = client.run(gateway.url(), Era::Modern, &both.wait("progress", expected.times("progress"))).await;
+    for (kind, through, expected) in [
+        ("calls", &through.called, &expected.called),
+        ("prompts", &through.got, &expected.got),
+        ("resources", &through.read, &expected.read),
+    ] {
+        assert_eq!(through.len(), expected.len(), "{client:?}: {kind}");
+        for (through, expected) in through.iter().zip(expected) {
+            let results = [&through["result"], &expected["result"]];
+            for part in ["content", "structuredContent", "isError", "messages", "contents"] {
+                let [through, expected] = results.map(|result| &result[part]);
+                assert_eq!(through, expected, "{client:?}: {kind}: {part}");
+            }
+        }
+    }
+    assert_eq!(through.elicited.len(), expected.elicited.len());
+    // The TypeScript SDK tells of rounds of its own as progress, without a total.
+    let of_servers =
+        |seen: &Seen| seen.told.iter().filter(|told| told["params"]["total"].is_number()).cloned().collect::<Vec<_>>();
+    assert_eq!(of_servers(&through), of_servers(&expected));
+}
+
+#[tokio::test]
+async fn the_typescript_client_of_2026_07_28() {
+    modern_clients(Client::TypeScript).await;
+}
+
+#[tokio::test]
+async fn the_python_client_of_2026_07_28() {
+    modern_clients(Client::Python).await;
+}
+
 /// Files, a memory and the time, and where the first two are.
 async fn utilities(front: Front) -> (Gateway, TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -68,8 +107,13 @@ fn utility_calls(folder: &TempDir) -> Plan {
 #[tokio::test]
 async fn processes_do_what_they_are_for() {
     let (mut gateway, folder) = utilities(Front::Body).await;
-    for client in [Client::TypeScript, Client::Python] {
-        let seen = client.run(gateway.url(), Era::Legacy, &utility_calls(&folder)).await;
+    for (client, era) in [
+        (Client::TypeScript, Era::Legacy),
+        (Client::Python, Era::Legacy),
+        (Client::TypeScript, Era::Modern),
+        (Client::Python, Era::Modern),
+    ] {
+        let seen = client.run(gateway.url(), era, &utility_calls(&folder)).await;
         let text = |at: usize| seen.called[at]["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
         assert_eq!(text(0), "written beforehand");
         assert_eq!(std::fs::read_to_string(folder.path().join("b.txt")).unwrap(), "é");
