@@ -7,6 +7,7 @@ mod conformance_exceptions;
 use conformance_exceptions::{CANNOT, FAILING};
 use futures::future::join_all;
 use futures::{StreamExt as _, stream};
+use mcp_gateway_tests::Front;
 use mcp_gateway_tests::conformance::judge::{Exception, doubtful, faults};
 use mcp_gateway_tests::conformance::suite::SUITES;
 use mcp_gateway_tests::conformance::{Fixture, Suite, Table, Way};
@@ -17,6 +18,17 @@ use tokio::sync::Mutex;
 /// How many suites run at once.
 const AT_ONCE: usize = 3;
 
+/// A gateway's configuration, for the front that is looked at: `make conformance FRONT=header` or `FRONT=broker`.
+fn config() -> Config {
+    let front = match std::env::var("FRONT").as_deref() {
+        Err(_) | Ok("body") => Front::Body,
+        Ok("header") => Front::Header,
+        Ok("broker") => Front::Broker,
+        Ok(other) => panic!("FRONT: has to be body, header or broker, not {other}"),
+    };
+    Config::new().at(front)
+}
+
 /// A fixture, and a gateway that has it alone, without a prefix: scenarios name their tools.
 struct Side {
     fixture: Fixture,
@@ -26,7 +38,7 @@ struct Side {
 impl Side {
     async fn start(era: Era) -> Self {
         let fixture = Fixture::start(era).await;
-        let gateway = Config::new().server("fixture", "", fixture.url()).start().await;
+        let gateway = config().server("fixture", "", fixture.url()).start().await;
         Self { fixture, gateway }
     }
 }
@@ -82,7 +94,7 @@ async fn every_scenario_for_clients() {
     let _turn = TURN.lock().await;
     let mut tables = SUITES.map(Table::of_clients);
     let lanes = Way::ALL.map(async |way| {
-        let gateway = if way == Way::Direct { None } else { Some(Config::new().start().await) };
+        let gateway = if way == Way::Direct { None } else { Some(config().start().await) };
         let scenarios =
             SUITES.iter().enumerate().flat_map(|(at, suite)| suite.clients.iter().map(move |name| (at, name)));
         let mut outcomes = Vec::new();
@@ -97,7 +109,7 @@ async fn every_scenario_for_clients() {
     }
     for table in &mut tables {
         for (scenario, way) in doubtful(table, &listed()) {
-            let gateway = if way == Way::Direct { None } else { Some(Config::new().start().await) };
+            let gateway = if way == Way::Direct { None } else { Some(config().start().await) };
             let outcome = table.suite.run_client(&scenario, client(table.suite, way), gateway.as_ref()).await;
             if let Some(outcome) = outcome {
                 table.add_second(way, scenario, outcome);
