@@ -280,6 +280,8 @@ impl Edit {
                     out = self.held.take().unwrap_or_default();
                 }
             }
+            // The client will ask for the rest.
+            (None, Media::Sse) if era == Era::Legacy && self.editor.resumable() => {}
             (None, Media::Sse) if end && !self.editor.answered() => {
                 out.extend_from_slice(sse::frame(&refusal()).as_bytes());
             }

@@ -4,7 +4,7 @@ use super::level::Leveller;
 use super::stream;
 use crate::downstream::reply;
 use crate::session::{InFlight, Upstream, failed};
-use crate::upstream::{ANSWER_LIMIT, Body, EventStream, Reply, Server, UpstreamError};
+use crate::upstream::{ANSWER_LIMIT, Body, EventStream, Position, Reply, Server, UpstreamError};
 use axum::response::Response;
 use futures::StreamExt as _;
 use protocol::answer::{Editor, Rules};
@@ -118,8 +118,18 @@ impl Delivery {
     /// A stream for a client that reads only JSON: its response alone. The server's requests are refused at once, since it may
     /// not go on before they are answered.
     async fn fold(self, mut events: EventStream) -> Result<Response, Refusal> {
-        while let Some(event) = events.next().await {
-            let event = event.map_err(|e| self.failed(&e))?;
+        let mut position = Position::default();
+        loop {
+            let event = match events.next().await {
+                Some(Ok(event)) => event,
+                ended => {
+                    let error = ended.and_then(Result::err).unwrap_or(UpstreamError::Closed);
+                    let resumed = self.resume(&mut position).await;
+                    events = resumed.ok_or_else(|| self.failed(&error))?.events(ANSWER_LIMIT);
+                    continue;
+                }
+            };
+            position.note(&event);
             let message = event.data.as_bytes();
             if message.is_empty() {
                 continue;
@@ -132,7 +142,18 @@ impl Delivery {
                 upstream.refuse(message, "The client accepts only JSON: it cannot be asked or told anything.").await;
             }
         }
-        Err(self.failed(&UpstreamError::Closed))
+    }
+
+    /// The rest of a stream that the server ended before its answer, if it says that it can be resumed.
+    pub(super) async fn resume(&self, position: &mut Position) -> Option<Body> {
+        let upstream = self.upstream.as_ref()?;
+        while let Some(last) = position.again().await {
+            match self.server.client().resume(&upstream.leg, &last).await {
+                Ok(resumed) => return resumed,
+                Err(error) => tracing::debug!(server = self.server.name(), %error, "a stream is not resumed yet"),
+            }
+        }
+        None
     }
 
     /// A message as the client is to see it.

@@ -5,10 +5,12 @@
 
 mod deliver;
 mod level;
+mod resume;
 mod stream;
 
 pub(crate) use deliver::{Delivery, answers, collect};
 use level::Leveller;
+pub(crate) use resume::resume;
 
 use crate::resolve::legacy_only;
 use crate::session::{Session, Upstream, failed};

@@ -3,7 +3,7 @@
 use super::deliver::Delivery;
 use crate::downstream::keepalive;
 use crate::downstream::reply;
-use crate::upstream::{ANSWER_LIMIT, Body, UpstreamError};
+use crate::upstream::{ANSWER_LIMIT, Body, Cursor, UpstreamError};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -30,6 +30,7 @@ pub(super) fn forward(delivery: Delivery, body: Body) -> Response {
 
 async fn pump(mut delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes>) {
     let mut editor = Editor::new(Media::Sse, delivery.rules.clone()).expect(delivery.id.clone());
+    let mut cursor = Cursor::default();
     let gone = gone(&client, delivery.era);
     tokio::pin!(gone);
     let refusal = loop {
@@ -45,9 +46,23 @@ async fn pump(mut delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes
             Some(Ok(chunk)) => chunk,
             // Whoever cancelled it waits for nothing.
             Some(Err(UpstreamError::Cancelled)) => return,
-            Some(Err(error)) => break delivery.failed(&error),
-            None => break delivery.failed(&UpstreamError::Closed),
+            ended => {
+                let error = ended.and_then(Result::err).unwrap_or(UpstreamError::Closed);
+                // A client that went away asks for the rest itself.
+                if editor.answered() || client.is_closed() {
+                    break delivery.failed(&error);
+                }
+                let end: &'static [u8] = if cursor.cut() { b"\n\n" } else { b"" };
+                let resumed = tokio::select! {
+                    resumed = delivery.resume(cursor.position()) => resumed,
+                    () = delivery.ended.cancelled() => None,
+                };
+                let Some(resumed) = resumed else { break delivery.failed(&error) };
+                body = resumed;
+                Bytes::from_static(end)
+            }
         };
+        cursor.push(&chunk);
         let mut out = Vec::with_capacity(chunk.len() + 64);
         editor.push(&chunk, &mut out);
         delivery.note(&editor);

@@ -103,7 +103,7 @@ async fn handle(app: &Arc<App>, request: Request, from_filter: bool) -> Response
     };
     let accepts = admitted.accepts;
     let answer = match admitted.verb {
-        Verb::Get => get::open(app, &head).await,
+        Verb::Get => get::open(app, &head, text(&parts.headers, names::LAST_EVENT_ID)).await,
         Verb::Delete => get::delete(app, &head),
         Verb::Post => {
             let filter = if from_filter { FromFilter::read(&parts.headers) } else { FromFilter::default() };

@@ -2,7 +2,9 @@
 
 use super::internal::missing_session;
 use super::{App, keepalive, reply};
+use crate::bridge;
 use crate::catalog::{Catalog, Group};
+use crate::resolve;
 use crate::session::{Reading, Session};
 use axum::response::Response;
 use bytes::Bytes;
@@ -14,15 +16,28 @@ use protocol::sse;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Opens a stream: what the client's servers send on theirs, and changes of the lists.
-pub(super) async fn open(app: &Arc<App>, head: &Head<'_>) -> Result<Response, Refusal> {
+/// Opens a stream, or resumes one: what the client's servers send on theirs, and changes of the lists.
+pub(super) async fn open(app: &Arc<App>, head: &Head<'_>, last: Option<&str>) -> Result<Response, Refusal> {
     let session = find(app, head)?;
+    if let Some(last) = last
+        && let Some(resumed) = resumed(app, &session, last).await
+    {
+        return Ok(resumed);
+    }
     let reading = session.streams.open();
     for upstream in session.open_upstreams() {
         let session = Arc::clone(&session);
         tokio::spawn(async move { upstream.listen(&session).await });
     }
     Ok(reply::stream(events(app, session, reading)))
+}
+
+/// The stream of a call that the client lost, after the event that it got last: its id names the server that gave it.
+async fn resumed(app: &Arc<App>, session: &Arc<Session>, last: &str) -> Option<Response> {
+    let (server, last) = last.split_once(':')?;
+    let upstream = session.open_upstream(server).await?;
+    let rules = resolve::rules(&app.registry, &upstream.server);
+    bridge::resume(session, upstream, last, rules).await
 }
 
 /// Ends a session.

@@ -3,14 +3,14 @@
 use super::state::Session;
 use super::upstream::Upstream;
 use crate::resolve::rules;
-use crate::upstream::{EventStream, UpstreamError};
+use crate::upstream::{ANSWER_LIMIT, EventStream, UpstreamError};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use protocol::answer::Editor;
 use protocol::http::Media;
 use protocol::request::{self, MessageKind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -39,7 +39,7 @@ impl Upstream {
         let mut pauses = patient();
         loop {
             let reading = async {
-                match self.server.client().listen(&self.leg).await {
+                match self.stream().await {
                     Ok(Some(stream)) => {
                         first.take().map(|open| open.send(()));
                         self.read(&session, stream).await
@@ -84,21 +84,38 @@ impl Upstream {
         }
     }
 
+    /// The server's GET stream, from the event on that the client got last if the server can do that.
+    async fn stream(&self) -> Result<Option<EventStream>, UpstreamError> {
+        let last = self.last_event.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(last) = last
+            && let Some(resumed) = self.server.client().resume(&self.leg, &last).await?
+        {
+            *self.last_event.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+            return Ok(Some(resumed.events(ANSWER_LIMIT)));
+        }
+        self.server.client().listen(&self.leg).await
+    }
+
     /// Reads one stream to its end; whether anything came.
     async fn read(&self, session: &Arc<Session>, mut stream: EventStream) -> Result<bool, UpstreamError> {
         let mut any = false;
         while let Some(event) = stream.next().await {
             let event = event?;
             any = true;
-            if !event.data.is_empty() {
-                self.forward(session, &event.data).await;
+            let delivered = event.data.is_empty() || self.forward(session, &event.data).await;
+            if let Some(id) = event.id.filter(|id| !id.is_empty()) {
+                if !delivered {
+                    // It comes again when the client is back.
+                    return Ok(any);
+                }
+                *self.last_event.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
             }
         }
         Ok(any)
     }
 
-    /// Sends one of the server's messages on the client's GET stream.
-    async fn forward(&self, session: &Arc<Session>, message: &str) {
+    /// Sends one of the server's messages on the client's GET stream. `false` for one that may come again.
+    async fn forward(&self, session: &Arc<Session>, message: &str) -> bool {
         let mut editor = Editor::new(Media::Json, rules(&session.registry, &self.server));
         let mut edited = Vec::with_capacity(message.len() + 64);
         editor.push(message.as_bytes(), &mut edited);
@@ -107,18 +124,18 @@ impl Upstream {
             self.lists_changed();
         }
         if session.notify(&String::from_utf8_lossy(&edited)).await {
-            return;
+            return true;
         }
-        self.refuse(message.as_bytes(), "The client has no stream open on which it could be asked.").await;
+        self.refuse(message.as_bytes(), "The client has no stream open on which it could be asked.").await
     }
 
-    /// Answers a server's request that the client cannot be asked; anything else is dropped.
-    pub(crate) async fn refuse(&self, message: &[u8], why: &str) {
-        let Ok(envelope) = request::read(message) else { return };
+    /// Answers a server's request that the client cannot be asked; anything else is dropped. Whether it was a request.
+    pub(crate) async fn refuse(&self, message: &[u8], why: &str) -> bool {
+        let Ok(envelope) = request::read(message) else { return false };
         let method = envelope.method.as_deref().unwrap_or_default();
         let Ok(MessageKind::Request) = envelope.kind() else {
             tracing::debug!(server = self.server.name(), method, "a message could not be delivered: {why}");
-            return;
+            return false;
         };
         tracing::warn!(server = self.server.name(), method, "a server's request was refused: {why}");
         let refusal = protocol::error::Refusal::transport(200, protocol::error::code::INTERNAL, why.to_owned());
@@ -126,5 +143,6 @@ impl Upstream {
         if let Err(error) = self.server.client().post(&self.leg, body, &axum::http::HeaderMap::new()).await {
             tracing::debug!(server = self.server.name(), %error, "an answer could not be sent");
         }
+        true
     }
 }

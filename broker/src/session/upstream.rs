@@ -38,6 +38,8 @@ pub struct Upstream {
     pub(super) ended: CancellationToken,
     /// Whether its GET stream is being read.
     pub(super) listening: tokio::sync::Mutex<bool>,
+    /// Id of the last event of its GET stream that went on to the client.
+    pub(super) last_event: Mutex<Option<String>>,
     lists: Mutex<Lists>,
 }
 
@@ -81,6 +83,7 @@ async fn opening(
         number,
         ended: session.ended().child_token(),
         listening: tokio::sync::Mutex::new(false),
+        last_event: Mutex::default(),
         lists: Mutex::default(),
         server,
     });

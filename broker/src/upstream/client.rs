@@ -211,6 +211,20 @@ impl Client {
         }
     }
 
+    /// Has a stream of a legacy server resumed after the event with this id of its own. `None`: the server does not do that.
+    ///
+    /// # Errors
+    /// What any request gives.
+    pub async fn resume(&self, leg: &Leg, last: &str) -> Result<Option<Body>, UpstreamError> {
+        if leg.crossing().is_some() {
+            return Ok(None);
+        }
+        let mut extra = HeaderMap::new();
+        insert(&mut extra, header::LAST_EVENT_ID, last);
+        let reply = self.send(Method::GET, Some(leg), None, &extra, false).await?;
+        Ok((reply.is_success() && reply.media == Some(Media::Sse)).then_some(reply.body))
+    }
+
     /// Opens the stream of a modern server: `subscriptions/listen` for these `notifications` (a JSON object as text).
     ///
     /// # Errors

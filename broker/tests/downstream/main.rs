@@ -19,6 +19,7 @@ mod modern_on_legacy;
 mod modern_server;
 mod operator;
 mod projected;
+mod resume;
 mod rewrites;
 mod rig;
 mod scale;

@@ -8,11 +8,11 @@ use reqwest::Response;
 use serde_json::{Value, json};
 
 /// A client whose stream is open.
-struct Old {
+pub(crate) struct Old {
     http: reqwest::Client,
     /// Where its messages go.
     url: String,
-    events: Events,
+    pub(crate) events: Events,
 }
 
 impl Old {
@@ -29,7 +29,7 @@ impl Old {
     }
 
     /// One that is initialized.
-    async fn ready(rig: &Rig) -> Self {
+    pub(crate) async fn ready(rig: &Rig) -> Self {
         let mut client = Self::open(rig).await;
         client.tell(initialize("2024-11-05")).await;
         assert_eq!(client.events.answer_to(0).await["result"]["protocolVersion"], "2024-11-05");
@@ -41,7 +41,7 @@ impl Old {
         post(self.http.post(&self.url), &message.to_string()).send().await.unwrap()
     }
 
-    async fn tell(&self, message: Value) {
+    pub(crate) async fn tell(&self, message: Value) {
         let answer = self.post(&message).await;
         assert_eq!((answer.status().as_u16(), answer.bytes().await.unwrap().len()), (202, 0), "{message}");
     }

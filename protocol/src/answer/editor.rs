@@ -71,6 +71,12 @@ impl Editor {
         self.answered
     }
 
+    /// Whether the client can have a stream resumed that ends before its answer: its events have ids (*Transports*,
+    /// *Resumability and Redelivery*).
+    pub fn resumable(&self) -> bool {
+        matches!(&self.body, Body::Sse(events) if events.ids())
+    }
+
     /// Whether the server said that one of its lists changed.
     pub fn list_changed(&self) -> bool {
         self.list_changed

@@ -27,6 +27,8 @@ pub(super) struct Events {
     lines: Lines,
     line: Line,
     message: Message,
+    /// An event has had an id.
+    ids: bool,
 }
 
 impl Events {
@@ -36,6 +38,7 @@ impl Events {
             lines: Lines::default(),
             line: Line::Field(Vec::new()),
             message: Message::new(rules),
+            ids: false,
         }
     }
 
@@ -59,6 +62,11 @@ impl Events {
         }
     }
 
+    /// Whether an event has had an id.
+    pub(super) fn ids(&self) -> bool {
+        self.ids
+    }
+
     /// Ends the stream: what is held goes out as it is.
     pub(super) fn finish(&mut self, rules: &Rules, out: &mut Vec<u8>) {
         self.field(rules, out, true);
@@ -71,6 +79,7 @@ impl Events {
             Line::Other => self.message.pass(text, out),
             Line::Id { begun } => {
                 if !std::mem::replace(begun, true) {
+                    self.ids = true;
                     self.message.pass(format!("{}:", rules.server).as_bytes(), out);
                 }
                 self.message.pass(text, out);
