@@ -135,6 +135,17 @@ impl Client {
         self.send(Method::POST, Some(leg), Some(body), extra, false).await
     }
 
+    /// Sends a message whose answer may begin as late as the server likes: while it waits for somebody, that is no fault of
+    /// its own.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub async fn post_patiently(&self, leg: &Leg, body: Bytes) -> Result<Reply, UpstreamError> {
+        let (none, leg) = (HeaderMap::new(), Some(leg));
+        let (method, body) = (Method::POST, Some(body));
+        self.exchange(Exchange { method, leg, body, extra: &none, own: false, patient: true }).await
+    }
+
     /// Sends a request of the broker's own and waits for its result.
     ///
     /// `params` is a JSON object as text; on a modern leg its `_meta` is added. Notifications that come along are dropped,
@@ -314,7 +325,11 @@ impl Client {
         extra: &HeaderMap,
         own: bool,
     ) -> Result<Reply, UpstreamError> {
-        self.inner.transport.send(Exchange { method, leg, body, extra, own }).await
+        self.exchange(Exchange { method, leg, body, extra, own, patient: false }).await
+    }
+
+    async fn exchange(&self, exchange: Exchange<'_>) -> Result<Reply, UpstreamError> {
+        self.inner.transport.send(exchange).await
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, UpstreamError> {

@@ -282,7 +282,8 @@ fn post(shared: &Arc<Shared>, mut session: String, headers: &HeaderMap, body: &[
                 id,
                 json: json.clone(),
             };
-            let wants_stream = params["name"] != "echo";
+            // With the argument `get` the whole answer comes at its end, as JSON.
+            let wants_stream = params["name"] != "echo" && params["arguments"].get("get").is_none();
             tokio::spawn(async move {
                 let response = run(&talk).await;
                 let _ = sender.send(response.to_string());

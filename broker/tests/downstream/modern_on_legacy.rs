@@ -222,6 +222,22 @@ async fn who_never_comes_back_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test]
+async fn a_server_that_waits_for_the_client_is_not_late() {
+    let server = LegacyOnly::start().await;
+    let mut config = server.config("a", "a_");
+    config.timeout_ms = 300;
+    let rig = rig(vec![config]).await;
+    let get = json!({"arguments": {"get": true}});
+    let (keys, state) = asked(&call(&rig, 1, "ask", get.clone()).await, &["elicitation/create"]);
+    // A server that only takes its time is late meanwhile.
+    let late = call(&rig, 2, "wait", get.clone()).await;
+    assert!(late["error"]["message"].as_str().unwrap().contains("300 ms"), "{late}");
+    let mut again = retry(&keys, &state);
+    again["arguments"] = get["arguments"].clone();
+    assert_eq!(call(&rig, 3, "ask", again).await["result"]["resultType"], "complete");
+}
+
+#[tokio::test]
 async fn a_result_waits_for_the_client() {
     let server = LegacyOnly::start().await;
     let rig = rig(vec![server.config("a", "a_")]).await;
@@ -429,4 +445,26 @@ async fn many(calls: i64) {
 #[tokio::test]
 async fn many_calls_wait_at_once() {
     many(100).await;
+}
+
+#[tokio::test]
+async fn many_calls_that_nobody_comes_back_for_leave_nothing_behind() {
+    let server = LegacyOnly::start().await;
+    let limits = Limits { input_seconds: 2, ..Limits::default() };
+    let rig = rig_with(vec![server.config("a", "a_")], limits).await;
+    let held = futures::future::join_all((0..100).map(|id| call(&rig, id, "ask", json!({})))).await;
+    held.iter().for_each(|answer| _ = asked(answer, &["elicitation/create"]));
+    server.wait_until("all are cancelled", |s| s.seen("notifications/cancelled").len() == 100).await;
+    server.wait_until("all sessions have ended", |s| s.open() == 1).await;
+    let gone = async {
+        loop {
+            let metrics = rig.http.get(format!("{}/metrics", rig.public)).send().await.unwrap().text().await.unwrap();
+            let none = |name: &str| metrics.contains(&format!("mcp_gateway_{name} 0\n"));
+            if none("held_calls") && none("pooled_sessions") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.expect("nothing is kept");
 }

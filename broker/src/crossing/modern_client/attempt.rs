@@ -3,7 +3,6 @@
 use super::session::Pooled;
 use crate::bridge::{answers, collect};
 use crate::upstream::{ANSWER_LIMIT, Reply, UpstreamError};
-use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -11,14 +10,14 @@ use protocol::http::Media;
 use protocol::jsonrpc::Id;
 use std::sync::Arc;
 
-/// Messages of the server; an error is the end.
+/// Messages of the server, an empty one when its answer begins; an error is the end.
 pub(super) type Messages = BoxStream<'static, Result<String, UpstreamError>>;
 
 /// Sends a request with this `id` and gives what the server says to it. Its first and last word may be
 /// [`UpstreamError::SessionLost`]: then it has not seen the request.
 pub(super) fn send(session: Arc<Pooled>, id: Id, request: String) -> Messages {
     let sent = async move {
-        let reply = session.server.client().post(&session.leg, Bytes::from(request), &HeaderMap::new()).await?;
+        let reply = session.server.client().post_patiently(&session.leg, Bytes::from(request)).await?;
         read(&session, &id, reply).await
     };
     stream::once(sent).try_flatten().boxed()
@@ -30,7 +29,7 @@ async fn read(session: &Pooled, id: &Id, reply: Reply) -> Result<Messages, Upstr
         session.session.mark_worked();
         if media == Some(Media::Sse) {
             let events = reply.body.events(ANSWER_LIMIT).map_ok(|event| event.data);
-            return Ok(events.try_filter(|data| std::future::ready(!data.is_empty())).boxed());
+            return Ok(stream::once(async { Ok(String::new()) }).chain(events).boxed());
         }
     }
     // An HTTP error may still carry the answer; only one that does not can mean that the session is gone.

@@ -65,6 +65,8 @@ pub(super) struct Call {
     questions: Questions,
     /// When the client is asked what there is to ask.
     ask_at: Option<Instant>,
+    /// Until when the server's answer has to begin, if it has not.
+    begin_by: Option<Instant>,
     rounds: u32,
     kept: VecDeque<String>,
     dropped: usize,
@@ -111,6 +113,7 @@ impl Call {
             id: String::new(),
             questions: Questions::default(),
             ask_at: None,
+            begin_by: None,
             rounds,
             kept: VecDeque::new(),
             dropped: 0,
@@ -179,6 +182,16 @@ impl Call {
                 None => std::future::pending().await,
             }
         };
+        // While it waits for the client that is no fault of the server's.
+        let waits = self.ask_at.is_some() || !self.questions.pending.is_empty() || matches!(phase, Phase::Away { .. });
+        let begin_by = self.begin_by.filter(|_| !waits && !over);
+        let beginning = async {
+            match begin_by {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let timeout_ms = self.request.key.server.config().timeout_ms;
         let client = async {
             match phase {
                 Phase::Here(round) => {
@@ -200,12 +213,16 @@ impl Call {
         };
         tokio::select! {
             message = self.messages.next(), if !over => match message {
-                Some(Ok(message)) => Step::Message(message),
+                Some(Ok(message)) => {
+                    self.begin_by = None;
+                    Step::Message(message)
+                }
                 Some(Err(error)) => Step::Ended(error),
                 None => Step::Ended(UpstreamError::Closed),
             },
             Some(message) = heard, if !over => Step::Message(message),
             () = asking => Step::Ask,
+            () = beginning => Step::Ended(UpstreamError::Timeout(timeout_ms)),
             step = client => step,
             () = self.inner.ending.cancelled() => Step::Ending,
         }
@@ -234,6 +251,7 @@ impl Call {
         self.id = random_id();
         let text = String::from_utf8_lossy(&self.request.body);
         let Some(said) = Said::read(&text) else { return };
+        self.begin_by = Some(Instant::now() + lease.session.patience());
         self.running = Some(lease.session.begin(&self.id));
         self.messages = send(Arc::clone(&lease.session), Id::own(&self.id), said.request(&self.id, &self.id));
     }
@@ -396,6 +414,9 @@ impl Call {
         let Some(session) = self.lease.as_ref().map(|lease| Arc::clone(&lease.session)) else { return };
         if let Some(level) = round.level.filter(|_| self.outcome.is_none()) {
             session.set_level(level).await;
+        }
+        if self.begin_by.is_some() {
+            self.begin_by = Some(Instant::now() + session.patience());
         }
         for answer in &round.answers {
             let Some(pending) = self.questions.take(&answer.key) else { continue };

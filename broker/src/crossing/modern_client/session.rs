@@ -105,6 +105,11 @@ impl Pooled {
         Ok(pooled)
     }
 
+    /// How long the server may take to begin an answer.
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_millis(self.server.config().timeout_ms)
+    }
+
     /// Takes a call in.
     pub(super) fn begin(self: &Arc<Self>, id: &str) -> Running {
         let (sender, heard) = mpsc::channel(QUEUE);

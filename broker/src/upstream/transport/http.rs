@@ -78,7 +78,12 @@ impl Http {
     /// # Errors
     /// Only if no answer begins.
     pub(super) async fn send(&self, exchange: Exchange<'_>) -> Result<Reply, UpstreamError> {
-        self.send_to(self.url.clone(), exchange.method, exchange.leg, exchange.body, exchange.extra).await
+        let Exchange { method, leg, body, extra, patient, .. } = exchange;
+        let url = self.url.clone();
+        if patient {
+            return self.send_patiently(url, method, leg, body, extra).await;
+        }
+        self.send_to(url, method, leg, body, extra).await
     }
 
     /// Sends a message to another URL of the server. A stream (GET) may begin as late as the server likes.
@@ -86,6 +91,23 @@ impl Http {
     /// # Errors
     /// Only if no answer begins.
     pub(super) async fn send_to(
+        &self,
+        url: Url,
+        method: Method,
+        leg: Option<&Leg>,
+        body: Option<Bytes>,
+        extra: &HeaderMap,
+    ) -> Result<Reply, UpstreamError> {
+        let is_stream = method == Method::GET;
+        let sent = self.send_patiently(url, method, leg, body, extra);
+        if is_stream {
+            sent.await
+        } else {
+            tokio::time::timeout(self.timeout, sent).await.map_err(|_| self.too_late())?
+        }
+    }
+
+    async fn send_patiently(
         &self,
         url: Url,
         method: Method,
@@ -111,17 +133,11 @@ impl Http {
                 insert(&mut headers, header::SESSION_ID, id);
             }
         }
-        let is_stream = method == Method::GET;
         let mut request = self.client.request(method, url).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
         }
-        let sent = if is_stream {
-            request.send().await
-        } else {
-            tokio::time::timeout(self.timeout, request.send()).await.map_err(|_| self.too_late())?
-        };
-        let response = sent.map_err(|e| match e.is_timeout() {
+        let response = request.send().await.map_err(|e| match e.is_timeout() {
             true => self.too_late(),
             false => UpstreamError::from_transport(&e),
         })?;

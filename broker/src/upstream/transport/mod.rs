@@ -34,6 +34,8 @@ pub(super) struct Exchange<'a> {
     pub(super) extra: &'a HeaderMap,
     /// Made by the broker itself, which no client waits for.
     pub(super) own: bool,
+    /// The answer may begin as late as the server likes.
+    pub(super) patient: bool,
 }
 
 /// The way to one server.

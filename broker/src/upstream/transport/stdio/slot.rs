@@ -136,7 +136,8 @@ impl Slot {
 
     async fn send(&self, message: String) -> Result<crate::upstream::reply::Reply, UpstreamError> {
         let none = HeaderMap::new();
-        let exchange = Exchange { method: Method::POST, leg: None, body: None, extra: &none, own: true };
+        let exchange =
+            Exchange { method: Method::POST, leg: None, body: None, extra: &none, own: true, patient: false };
         self.mux.post(0, &ToServer::read(message.into())?, &exchange).await
     }
 
