@@ -1,11 +1,11 @@
 //! Servers over HTTP+SSE and on standard streams: through the gateway a client sees what it sees at the same server over
 //! Streamable HTTP.
 
-use mcp_gateway_tests::Front;
 use mcp_gateway_tests::client::Session;
 use mcp_gateway_tests::gateway::{Config, Gateway};
 use mcp_gateway_tests::peers::{self, Client, Era, Plan, Seen, command, offer};
 use mcp_gateway_tests::process::Server;
+use mcp_gateway_tests::{Front, at_every_front};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -156,10 +156,11 @@ fn is_node(pid: u32) -> bool {
     stat.contains("(node)") && !stat.contains(") Z ")
 }
 
-#[tokio::test]
-async fn the_sample_server_of_2024_11_05() {
+at_every_front!(the_sample_server_of_2024_11_05);
+
+async fn the_sample_server_of_2024_11_05(front: Front) {
     let sample = Server::start(&mcp_gateway_tests::process::built("sample-sse"), &["--listen", "127.0.0.1:0"]).await;
-    let gateway = Config::new().server_with("classic", "sse_", &sample.url, ", transport: sse").start().await;
+    let gateway = Config::new().at(front).server_with("classic", "sse_", &sample.url, ", transport: sse").start().await;
     assert_eq!(gateway.server("classic").await["eras"], json!(["legacy"]));
     let session = Session::able(gateway.url()).await;
     assert_eq!(session.tools().await, ["sse_ask_model", "sse_count_down", "sse_word_count"]);

