@@ -48,17 +48,12 @@ impl Seen {
         }
     }
 
-    /// The same as it is to be seen at a server behind `prefix`, its name and `_`: names with it in front, URIs in their own form of
-    /// it, forms with the server's name.
+    /// The same as it is to be seen at a server behind `prefix`: names with it in front, URIs in their own form of it.
     #[must_use]
     pub fn behind(mut self, prefix: &str) -> Self {
         for named in [&mut self.tools, &mut self.prompts, &mut self.called, &mut self.got].into_iter().flatten() {
             let name = named["name"].as_str().unwrap_or_default();
             named["name"] = format!("{prefix}{name}").into();
-        }
-        for form in &mut self.elicited {
-            let message = form["message"].as_str().unwrap_or_default();
-            form["message"] = format!("[{}] {message}", prefix.trim_end_matches('_')).into();
         }
         for item in [&mut self.resources, &mut self.templates, &mut self.called, &mut self.got, &mut self.read] {
             item.iter_mut().for_each(|item| map_uris(item, prefix));
