@@ -174,7 +174,7 @@ async fn handle(State(shared): State<Arc<Shared>>, method: Method, headers: Head
     let session = headers.get("mcp-session-id").map_or("", |id| id.to_str().unwrap()).to_owned();
     let response = match method {
         Method::POST => post(&shared, session, &headers, &body),
-        Method::GET => get(&shared, &session),
+        Method::GET => get(&shared, &session, headers.get("last-event-id").map(|id| id.to_str().unwrap())),
         _ => {
             let mut inner = shared.lock();
             inner.sessions.remove(&session);
@@ -192,7 +192,14 @@ fn events(messages: mpsc::UnboundedReceiver<String>) -> Response {
     ([("content-type", "text/event-stream")], Body::from_stream(body)).into_response()
 }
 
-fn get(shared: &Shared, session: &str) -> Response {
+fn get(shared: &Shared, session: &str, last: Option<&str>) -> Response {
+    if let Some(last) = last {
+        // What the tool `polled` left behind.
+        let (id, rest) = last.split_once(' ').unwrap();
+        let body =
+            format!("event: message\ndata: {}\n\n", json!({"jsonrpc": "2.0", "id": id, "result": {"told": rest}}));
+        return ([("content-type", "text/event-stream")], body).into_response();
+    }
     let mut inner = shared.lock();
     let Some(session) = inner.sessions.get_mut(session) else { return StatusCode::NOT_FOUND.into_response() };
     let (sender, receiver) = mpsc::unbounded_channel();
@@ -273,6 +280,10 @@ fn post(shared: &Arc<Shared>, mut session: String, headers: &HeaderMap, body: &[
             answer(&id, &json!({}))
         }
         "completion/complete" => answer(&id, &json!({"completion": {"values": [params["ref"]["name"]]}})),
+        "tools/call" if params["name"] == "polled" => {
+            let body = format!("id: {} rest\nretry: 10\ndata:\n\n", id.as_str().unwrap());
+            ([("content-type", "text/event-stream")], body).into_response()
+        }
         "tools/call" | "prompts/get" => {
             let (sender, receiver) = mpsc::unbounded_channel();
             let talk = Talk {

@@ -341,6 +341,14 @@ async fn a_forgotten_session_is_opened_again() {
 }
 
 #[tokio::test]
+async fn a_stream_that_the_server_ends_before_its_answer_is_resumed() {
+    let server = LegacyOnly::start().await;
+    let rig = rig(vec![server.config("a", "a_")]).await;
+    let answer = call(&rig, 1, "polled", json!({})).await;
+    assert_eq!((&answer["id"], &answer["result"]["told"]), (&json!(1), &json!("rest")), "{answer}");
+}
+
+#[tokio::test]
 async fn sessions_are_bounded() {
     let server = LegacyOnly::start().await;
     let limits = Limits { pooled_sessions: 1, ..Limits::default() };

@@ -2,7 +2,7 @@
 
 use super::session::Pooled;
 use crate::bridge::{answers, collect};
-use crate::upstream::{ANSWER_LIMIT, Reply, UpstreamError};
+use crate::upstream::{ANSWER_LIMIT, EventStream, Position, Reply, UpstreamError};
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -23,12 +23,12 @@ pub(super) fn send(session: Arc<Pooled>, id: Id, request: String) -> Messages {
     stream::once(sent).try_flatten().boxed()
 }
 
-async fn read(session: &Pooled, id: &Id, reply: Reply) -> Result<Messages, UpstreamError> {
+async fn read(session: &Arc<Pooled>, id: &Id, reply: Reply) -> Result<Messages, UpstreamError> {
     let (status, media, success) = (reply.status, reply.media, reply.is_success());
     if success {
         session.session.mark_worked();
         if media == Some(Media::Sse) {
-            let events = reply.body.events(ANSWER_LIMIT).map_ok(|event| event.data);
+            let events = resumed(Arc::clone(session), reply.body.events(ANSWER_LIMIT));
             return Ok(stream::once(async { Ok(String::new()) }).chain(events).boxed());
         }
     }
@@ -49,4 +49,30 @@ async fn read(session: &Pooled, id: &Id, reply: Reply) -> Result<Messages, Upstr
         }
         (false, _) => UpstreamError::Status(status),
     })
+}
+
+/// The events of a stream, which goes on where it was when the server or the network ends it, if the server does that.
+fn resumed(session: Arc<Pooled>, events: EventStream) -> Messages {
+    let start = (session, events, Position::default());
+    stream::unfold(Some(start), async |open| {
+        let (session, mut events, mut position) = open?;
+        loop {
+            let ended = match events.next().await {
+                Some(Ok(event)) => {
+                    position.note(&event);
+                    return Some((Ok(event.data), Some((session, events, position))));
+                }
+                Some(Err(error)) => error,
+                None => UpstreamError::Closed,
+            };
+            let Some(last) = position.again().await else { return Some((Err(ended), None)) };
+            match session.server.client().resume(&session.leg, &last).await {
+                Ok(Some(body)) => events = body.events(ANSWER_LIMIT),
+                Ok(None) => return Some((Err(ended), None)),
+                // It is tried again as long as the position allows.
+                Err(error) => tracing::debug!(server = session.server.name(), %error, "a stream could not be resumed"),
+            }
+        }
+    })
+    .boxed()
 }
