@@ -25,6 +25,8 @@ const KEPT: usize = 64;
 const PARAMS_LIMIT: usize = 4096;
 /// How long clients' lists wait for one fetch, from its beginning.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same where a process has to be started first.
+const STARTING: Duration = Duration::from_secs(10);
 /// How long the lists may take once the session is open.
 const WHOLE: Duration = Duration::from_secs(30);
 /// A fetch that failed is not repeated sooner.
@@ -75,7 +77,8 @@ impl Projected {
         Self { kept: Mutex::default(), turns, cancel, tasks }
     }
 
-    /// The lists in a session that is opened with `params`, where they are not the `shared` ones. Two seconds at most.
+    /// The lists in a session that is opened with `params`, where they are not the `shared` ones. Two seconds
+    /// at most, ten where a process has to be started for it.
     ///
     /// Whoever asks first has them fetched, others wait for the same. A server that is slow, or fails, differs in nothing.
     pub(super) async fn lists(
@@ -89,7 +92,8 @@ impl Projected {
             return None;
         }
         let Kept { begun, fetch, .. } = self.kept_or_begun(client, rules, params, shared)?;
-        let left = PATIENCE.saturating_sub(begun.elapsed());
+        let patience = if client.processes().is_some() { STARTING } else { PATIENCE };
+        let left = patience.saturating_sub(begun.elapsed());
         if let Ok(outcome) = tokio::time::timeout(left, fetch).await {
             return outcome.ok().flatten();
         }

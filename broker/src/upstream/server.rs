@@ -148,7 +148,8 @@ impl Server {
     }
 
     /// Its list in sessions that are opened with these `params` of `initialize`, if that differs from what it lists for everybody
-    /// in the legacy era. Two seconds at most; a server that does not answer by then differs in nothing.
+    /// in the legacy era. Two seconds at most, ten where a process has to be started for it; a server that does not answer by
+    /// then differs in nothing.
     pub async fn list_in(&self, params: &RawValue, kind: Kind) -> Option<Arc<List>> {
         let snapshot = self.snapshot();
         // Without sessions it does not know whom it answers.
