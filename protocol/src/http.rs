@@ -58,6 +58,11 @@ impl Accepts {
     /// Both, as MCP demands of clients.
     pub const BOTH: Accepts = Accepts { json: true, sse: true, sse_first: false };
 
+    /// Whether the client reads both, in whatever order it names them.
+    pub fn both(self) -> bool {
+        self.json && self.sse
+    }
+
     /// Reads `Accept`. Absent or empty means both, as RFC 9110, 12.5.1 has it.
     pub fn parse(accept: Option<&str>) -> Self {
         // What MCP's own clients send needs no reading.
@@ -174,6 +179,7 @@ mod tests {
         assert_eq!(Accepts::parse(Some("text/event-stream, */*;q=0")), accepts(false, true, true));
         assert_eq!(Accepts::parse(Some("Text/Event-Stream , application/json")), accepts(true, true, true));
         assert_eq!(Accepts::parse(Some("text/event-stream;q=0.5, application/json")), Accepts::BOTH);
+        assert!(accepts(true, true, true).both() && !accepts(false, true, true).both());
         assert_eq!(Accepts::parse(Some("text/html")), accepts(false, false, false));
     }
 

@@ -27,7 +27,7 @@ pub(crate) async fn resume(
     let mut body = resumed.inspect_err(|error| tracing::debug!(%error, "a stream could not be resumed")).ok()??;
     let (sender, receiver) = mpsc::channel::<Bytes>(QUEUE);
     let ended = session.ended();
-    let mut level = Leveller::new(session.revision, upstream.server.name());
+    let mut level = Leveller::new(session.revision, &upstream.session.protocol_version);
     tokio::spawn(async move {
         let mut editor = Editor::new(Media::Sse, rules);
         // The head of an answer goes out with its first bytes.

@@ -9,7 +9,7 @@ use crate::cache::Key;
 use crate::host;
 use crate::root::Shared;
 use protocol::era::Era;
-use protocol::http::{Accepts, decode_value, encode_value, header};
+use protocol::http::{decode_value, encode_value, header};
 use protocol::request::{MessageKind, cut_padded};
 use protocol::resolve::Target;
 use protocol::route::{CallKind, Early, check_version, early, no_batches};
@@ -46,7 +46,7 @@ impl Stream {
 
     /// The call that the headers name, if it can take the fast path.
     fn named_in_headers(&self) -> Option<(CallKind, String)> {
-        if self.era() != Era::Modern || self.accepts() != Accepts::BOTH {
+        if self.era() != Era::Modern || !self.accepts().both() {
             return None;
         }
         let head = head(&self.headers);

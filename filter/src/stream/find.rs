@@ -6,7 +6,7 @@ use crate::root::Shared;
 use crate::{ended, host, resolver};
 use protocol::config::PluginServer;
 use protocol::era::Era;
-use protocol::http::{Accepts, encode_value, header};
+use protocol::http::{encode_value, header};
 use protocol::naming::Tagged;
 use protocol::request::{Cut, cut};
 use protocol::resolve::Target;
@@ -35,7 +35,7 @@ impl Stream {
         let era = self.era();
         let session = self.session().filter(|_| era == Era::Legacy).map(Rc::from);
         // What needs to be folded, and what the broker refuses anyway, does not need the fast path.
-        if self.accepts() != Accepts::BOTH || (era == Era::Legacy && session.is_none()) {
+        if !self.accepts().both() || (era == Era::Legacy && session.is_none()) {
             return self.pass_on(size);
         }
         let text = &call.target.text;
