@@ -2,11 +2,9 @@
 //!
 //! * [`cases`]: the features, as steps and what has to be seen;
 //! * [`sdk`]: the clients and servers of `tests/fixtures/quadrants/`;
-//! * [`known`]: what does not pass, and why;
 //! * [`table`]: the outcomes, as `docs/quadrants.md` shows them.
 
 pub mod cases;
-pub mod known;
 mod place;
 pub mod sdk;
 mod seen;

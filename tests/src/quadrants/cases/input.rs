@@ -7,6 +7,9 @@ use crate::quadrants::seen::contains;
 use crate::quadrants::{Place, Seen, Verdict};
 use serde_json::{Value, json};
 
+/// What a client says that cannot sample.
+const REFUSAL: &str = "No model today";
+
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "elicitation: form, accepted",
@@ -75,6 +78,15 @@ pub(super) const CASES: &[Case] = &[
             let block = if content.is_array() { &content[0] } else { content };
             contains(block, &tool_use()["content"][0])?;
             was_asked(place, seen, "sampling-tools", "sample")
+        },
+    },
+    Case {
+        name: "sampling, refused by the client with an error",
+        plan: |place| asks(place, "sampling", json!({ "sampling/createMessage": { "error": REFUSAL } })),
+        judge: |_, seen| {
+            let outcome = &seen.steps[0];
+            let failed = outcome["error"].is_object() || outcome["result"]["isError"] == true;
+            if failed && outcome.to_string().contains(REFUSAL) { Ok(()) } else { Err(outcome.to_string()) }
         },
     },
     Case {

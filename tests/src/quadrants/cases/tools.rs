@@ -77,13 +77,16 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "`x-mcp-header` parameters",
-        plan: |place| steps([call(place, "region", json!({ "region": "Überlingen" }))]),
+        // Clients know the headers from the list, and forget it when it changes.
+        plan: |place| {
+            steps([json!({ "op": "list", "what": "tools" }), call(place, "region", json!({ "region": "Überlingen" }))])
+        },
         judge: |place, seen| {
             let expected = match place.server {
                 Era::Modern => json!({ "region": "Überlingen", "header": "=?base64?w5xiZXJsaW5nZW4=?=" }),
                 Era::Legacy => json!({ "region": "Überlingen", "header": null }),
             };
-            seen.expect(0, &json!({ "structuredContent": expected }))
+            seen.expect(1, &json!({ "structuredContent": expected }))
         },
     },
 ];
