@@ -49,7 +49,7 @@ async fn handle(State(store): State<Arc<Store>>, method: Method, headers: Header
         store.changed.send_modify(|n| *n += 1);
         return match last.split_once(':') {
             // The broker's own session and the client's are alike here.
-            Some((stream, "4")) if stream == "get" => pending(),
+            Some(("get", "4")) => pending(),
             Some((stream, n)) => store.events(stream, n.parse::<usize>().unwrap() + 1),
             None => store.events("get", 0),
         };
