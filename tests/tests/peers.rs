@@ -2,6 +2,7 @@
 //! each server that speaks its era, under the server's prefix. A server that does not speak it is seen like its twin that does.
 
 use futures::{StreamExt as _, stream};
+use mcp_gateway_tests::Front;
 use mcp_gateway_tests::client::{Http, Session};
 use mcp_gateway_tests::gateway::{Config, Gateway};
 use mcp_gateway_tests::peers::{self, Client, Era, Plan, Seen, inspect, offer};
@@ -37,7 +38,8 @@ impl Steps {
 }
 
 struct Rig {
-    gateway: Gateway,
+    /// One for each front.
+    gateways: [Gateway; 3],
     peers: Vec<Peer>,
     /// Clients take turns: the tools that they add for a moment are added for all.
     turn: Mutex<()>,
@@ -86,7 +88,9 @@ impl Rig {
         let config = Config::new().line("labelElicitations: false");
         let config =
             peers.iter().fold(config, |config, peer| config.server(peer.name, &peer.prefix(), &peer.server.url));
-        Self { gateway: config.start().await, peers, turn: Mutex::default() }
+        let [body, header, broker] = Front::ALL.map(|front| config.clone().at(front));
+        let gateways = tokio::join!(body.start(), header.start(), broker.start()).into();
+        Self { gateways, peers, turn: Mutex::default() }
     }
 
     fn peer(&self, name: &str) -> &Peer {
@@ -104,11 +108,11 @@ impl Rig {
         })
     }
 
-    /// Waits until the gateway has noticed that the tools that were added for a moment are gone.
+    /// Waits until the gateways have noticed that the tools that were added for a moment are gone.
     async fn settled(&self) {
-        for name in ["rsl", "rsm"] {
+        for (gateway, name) in self.gateways.iter().flat_map(|gateway| [(gateway, "rsl"), (gateway, "rsm")]) {
             mcp_gateway_tests::until_told("added tools are gone", async || {
-                (self.gateway.server(name).await["tools"] == 6).then_some(())
+                (gateway.server(name).await["tools"] == 6).then_some(())
             })
             .await;
         }
@@ -127,7 +131,7 @@ impl Peer {
     }
 }
 
-/// Goes through everything at each server, then through the gateway.
+/// Goes through everything at each server, then through the gateway at each front.
 async fn walk(client: Client, era: Era) {
     let rig = rig().await;
     let _turn = rig.turn.lock().await;
@@ -146,27 +150,29 @@ async fn walk(client: Client, era: Era) {
         .call(headers, json!({}))
         .wait("progress", expected.times("progress"))
         .wait("message", expected.times("message"));
-    rig.settled().await;
-    let ended = rig.peer("ev").ended_sessions();
+    for gateway in &rig.gateways {
+        rig.settled().await;
+        let ended = rig.peer("ev").ended_sessions();
 
-    let mut seen = client.run(rig.gateway.url(), era, &plan).await;
+        let mut seen = client.run(gateway.url(), era, &plan).await;
 
-    let headers: Value = serde_json::from_str(&seen.take_text(headers)).unwrap();
-    let other = rig.peers.iter().filter(|peer| rig.reachable(era).all(|(known, _)| known.name != peer.name));
-    let seen = other.fold(seen, |seen, peer| seen.without(&peer.prefix()));
-    seen.assert_is(&expected, &format!("{client:?} {era}"));
-    match era {
-        Era::Legacy => {
-            // Ending its session, the client ended those that the gateway had opened for it.
-            assert_ended(&rig.peer("tsl").server.url, headers["mcp-session-id"].as_str().unwrap()).await;
-            mcp_gateway_tests::until_told("a session at server-everything ends", async || {
-                (rig.peer("ev").ended_sessions() > ended).then_some(())
-            })
-            .await;
-        }
-        Era::Modern => {
-            assert_eq!(headers["mcp-name"], "echo_headers");
-            assert_eq!(headers["mcp-session-id"], Value::Null);
+        let headers: Value = serde_json::from_str(&seen.take_text(headers)).unwrap();
+        let other = rig.peers.iter().filter(|peer| rig.reachable(era).all(|(known, _)| known.name != peer.name));
+        let seen = other.fold(seen, |seen, peer| seen.without(&peer.prefix()));
+        seen.assert_is(&expected, &format!("{client:?} {era} {:?}", gateway.front()));
+        match era {
+            Era::Legacy => {
+                // Ending its session, the client ended those that the gateway had opened for it.
+                assert_ended(&rig.peer("tsl").server.url, headers["mcp-session-id"].as_str().unwrap()).await;
+                mcp_gateway_tests::until_told("a session at server-everything ends", async || {
+                    (rig.peer("ev").ended_sessions() > ended).then_some(())
+                })
+                .await;
+            }
+            Era::Modern => {
+                assert_eq!(headers["mcp-name"], "echo_headers");
+                assert_eq!(headers["mcp-session-id"], Value::Null);
+            }
         }
     }
 }
@@ -206,7 +212,8 @@ async fn inspector(era: Era) {
     let rig = rig().await;
     let _turn = rig.turn.lock().await;
     rig.settled().await;
-    let url = rig.gateway.url();
+    let [body, ..] = &rig.gateways;
+    let url = body.url();
     let mut listed = Client::TypeScript.run(url, era, &Plan::new()).await;
     // What server-everything lists depends on what the client can be asked, and the Inspector differs there.
     let ev = rig.peer("ev");
@@ -281,8 +288,8 @@ fn received(answer: &Value) -> &str {
 #[tokio::test]
 async fn every_byte_of_a_legacy_call_arrives() {
     let rig = rig().await;
-    let session = Session::open(rig.gateway.url()).await;
-    for peer in ["tsl", "tsb"] {
+    for (gateway, peer) in rig.gateways.iter().flat_map(|gateway| [(gateway, "tsl"), (gateway, "tsb")]) {
+        let session = Session::open(gateway.url()).await;
         let call = |name: &str| {
             format!(
                 " {{\"id\":\"\\u00e9\", \"jsonrpc\":\"2.0\",\n\"method\":\"tools/call\",\"params\":\
@@ -298,7 +305,7 @@ async fn every_byte_of_a_legacy_call_arrives() {
 #[tokio::test]
 async fn every_byte_of_a_modern_call_arrives() {
     let rig = rig().await;
-    for peer in ["tsm", "tsb"] {
+    for (gateway, peer) in rig.gateways.iter().flat_map(|gateway| [(gateway, "tsm"), (gateway, "tsb")]) {
         let call = |name: &str| {
             format!(
                 "{{\"jsonrpc\":\"2.0\", \"id\":7,\"method\":\"tools/call\",\"params\":{{\"_meta\":\
@@ -308,7 +315,7 @@ async fn every_byte_of_a_modern_call_arrives() {
             )
         };
         let post = Http::new()
-            .post(rig.gateway.url())
+            .post(gateway.url())
             .header("mcp-protocol-version", "2026-07-28")
             .header("mcp-method", "tools/call")
             .header("mcp-name", &format!("{peer}_echo_raw"));
