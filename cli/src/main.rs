@@ -23,6 +23,9 @@ use std::process::ExitCode;
 const LOG: &str =
     "warn,mcp_gateway_broker::upstream::supervisor=error,mcp_gateway_broker::upstream::transport::stdio=info";
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log();
