@@ -103,8 +103,13 @@ async fn serve(listener: TcpListener, router: Router, ending: CancellationToken)
 
 async fn sweep(app: Arc<App>) {
     let mut ticks = tokio::time::interval(SWEEP);
-    while app.ending.run_until_cancelled(ticks.tick()).await.is_some() {
-        app.sessions.sweep(&app.limits());
+    let mut views = app.registry.views();
+    loop {
+        tokio::select! {
+            () = app.ending.cancelled() => return,
+            _ = ticks.tick() => app.sessions.sweep(&app.limits()),
+            Ok(()) = views.changed() => {}
+        }
         app.legacy_servers.sweep();
     }
 }

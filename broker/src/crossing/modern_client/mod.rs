@@ -176,9 +176,10 @@ impl LegacyServers {
         (self.0.pool.len(), self.0.held.len())
     }
 
-    /// Ends what nobody used for long.
+    /// Ends what nobody used for long, and what is left of servers that are not configured any more.
     pub(crate) fn sweep(&self) {
-        self.0.pool.sweep();
+        let view = self.0.registry.view();
+        self.0.pool.sweep(|server| view.servers.iter().any(|current| Arc::ptr_eq(current, server)));
     }
 
     /// Ends all sessions. The calls have ended already, or end meanwhile.

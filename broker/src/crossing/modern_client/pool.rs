@@ -163,23 +163,25 @@ impl Pool {
         (!lease.session.ended().is_cancelled()).then_some(lease)
     }
 
-    /// Ends sessions that nobody used for long.
-    pub(super) fn sweep(&self) {
+    /// Ends sessions that nobody uses, if nobody did for long or their server is not `current` any more.
+    pub(super) fn sweep(&self, current: impl Fn(&Arc<Server>) -> bool) {
         let now = Instant::now();
         let mut old = Vec::new();
         let parked: Vec<_> = {
             let mut state = self.lock();
-            for sessions in state.idle.values_mut() {
+            for (key, sessions) in &mut state.idle {
+                let removed = !current(&key.server);
                 let (gone, kept) = std::mem::take(sessions).into_iter().partition(|idle: &Idle| {
-                    now.duration_since(idle.since) >= IDLE || idle.session.ended().is_cancelled()
+                    removed || now.duration_since(idle.since) >= IDLE || idle.session.ended().is_cancelled()
                 });
                 *sessions = kept;
                 old.extend(gone.into_iter().map(|idle: Idle| idle.session));
             }
             state.idle.retain(|_, sessions| !sessions.is_empty());
-            state.shared.retain(|_, shared| {
+            state.shared.retain(|key, shared| {
                 let used = *shared.used.lock().unwrap_or_else(PoisonError::into_inner);
-                let is_old = shared.users.load(Ordering::Relaxed) == 0 && now.duration_since(used) >= IDLE;
+                let of_no_use = now.duration_since(used) >= IDLE || !current(&key.server);
+                let is_old = shared.users.load(Ordering::Relaxed) == 0 && of_no_use;
                 old.extend(shared.session.get().filter(|_| is_old).cloned());
                 !is_old
             });
