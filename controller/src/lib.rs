@@ -3,6 +3,7 @@
 //! [`source`] reads and checks a declaration, [`render`] turns it into Envoy's configuration, [`sink`] writes that where
 //! a running Envoy takes it up.
 
+pub mod model;
 pub mod render;
 pub mod sink;
 pub mod source;
