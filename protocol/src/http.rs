@@ -28,18 +28,33 @@ pub mod header {
     pub const RESOLVED: &str = "x-mcp-gateway-resolved";
     /// Filter to Envoy's router: the cluster that the request goes to.
     pub const CLUSTER: &str = "x-mcp-gateway-cluster";
-    /// Filter to broker: the server that the message is for, whose prefix has been taken out of it already.
+    /// Filter to Envoy's router: [`crate::config::Route::server_header`]. Filter to broker: the name of the server that the
+    /// message is for, whose prefix has been taken out of it already.
     pub const SERVER: &str = "x-mcp-gateway-server";
+    /// Broker to filter: the request was for a server, and no route took it there.
+    pub const UNROUTED: &str = "x-mcp-gateway-unrouted";
     /// Filter to broker: the upstream session that the named server refused, as `SERVER SESSION`.
     pub const LOST_SESSION: &str = "x-mcp-gateway-lost-session";
 }
 
 /// Paths of the gateway that clients use.
 pub mod path {
+    /// The MCP endpoint.
+    pub const MCP: &str = "/mcp";
     /// HTTP+SSE of 2024-11-05: the stream.
     pub const SSE: &str = "/sse";
     /// HTTP+SSE of 2024-11-05: the client's messages.
     pub const SSE_MESSAGE: &str = "/sse/message";
+}
+
+/// The host that routes to servers are under, as `LABEL.mcp-gateway-internal`, with a listener's own domain behind it where it
+/// has one. Only the filter may ask for such a host.
+pub const INTERNAL_HOST: &str = "mcp-gateway-internal";
+
+/// Whether a `Host` or `:authority` names, or could be taken for, a host of [`INTERNAL_HOST`].
+pub fn is_internal_host(authority: &str) -> bool {
+    let windows = authority.as_bytes().windows(INTERNAL_HOST.len());
+    windows.into_iter().any(|window| window.eq_ignore_ascii_case(INTERNAL_HOST.as_bytes()))
 }
 
 /// What a client can read, by its `Accept`.
@@ -213,5 +228,20 @@ mod tests {
         assert!(host_allowed("127.0.0.1:8080", &[]));
         assert!(!host_allowed("evil.example:8080", &[]));
         assert!(host_allowed("mcp.example:8080", &["MCP.example".to_owned()]));
+    }
+
+    #[test]
+    fn internal_hosts_are_known_however_they_are_written() {
+        for internal in [
+            "s-1.mcp-gateway-internal",
+            "S-1.MCP-Gateway-Internal.:80",
+            "a@mcp-gateway-internal.x",
+            "mcp-gateway-internal",
+        ] {
+            assert!(is_internal_host(internal), "{internal}");
+        }
+        for other in ["", "mcp-gateway", "mcp.gateway-internal.example"] {
+            assert!(!is_internal_host(other), "{other}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! What the filter asks the broker: "this caller wants this name: where does it go, and with what?"
 //!
 //! `POST /resolve` on the broker's internal port, a [`Question`] as JSON; 200 with [`crate::http::header::RESOLVED`] and an
-//! [`Answer`] as JSON. Anything else means that the broker is not available. `GET /epoch` gives an [`Epoch`]; `POST /changed` takes a [`Changed`].
+//! [`Answer`] as JSON. Anything else means that the broker is not available. `POST /table` takes a [`Report`] and gives [`News`];
+//! `POST /changed` takes a [`Changed`].
 
+use crate::config::Editing;
 use crate::era::Era;
 use crate::error::Refusal;
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub const PATH: &str = "/resolve";
 /// Path of the [`Epoch`] on the broker's internal port.
 pub const EPOCH_PATH: &str = "/epoch";
+/// Path of [`Report`]s on the broker's internal port.
+pub const TABLE_PATH: &str = "/table";
 
 /// Path of [`Changed`] on the broker's internal port.
 pub const CHANGED_PATH: &str = "/changed";
@@ -89,6 +93,54 @@ pub struct Destination {
     /// one of these, or continues one that ends with `*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub web_uris: Vec<String>,
+}
+
+/// What a filter tells of itself. It does so once a second at least.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The proxy: `node.id` of Envoy.
+    pub instance: String,
+    /// Version of the [`ServerTable`] that it goes by; `None` if it has none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// The epoch that it knows. The broker waits a moment for another one before it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+}
+
+/// What a filter is told in return.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct News {
+    /// See [`Epoch`].
+    pub epoch: u64,
+    /// The table, if it is another one than the filter has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<ServerTable>,
+}
+
+/// What names mean to the filter.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerTable {
+    /// Changes with the content, and only with it.
+    pub version: String,
+    /// Unique by name and, where they have one, by prefix.
+    pub servers: Vec<ServerEntry>,
+    /// How servers' messages are changed.
+    #[serde(default)]
+    pub editing: Editing,
+}
+
+/// A server, as far as names lead to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerEntry {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its prefix; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+    /// Milliseconds until its answer has to begin.
+    pub timeout_ms: u64,
 }
 
 /// A number that changes when decisions already given may no longer hold: the servers, their eras or their names changed,

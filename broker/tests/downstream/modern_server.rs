@@ -135,6 +135,7 @@ impl ModernServer {
             era: EraChoice::Auto,
             on_session_loss: OnSessionLoss::Reopen,
             timeout_ms: 60_000,
+            route: None,
         }
     }
 

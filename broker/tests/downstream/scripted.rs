@@ -86,6 +86,7 @@ impl Scripted {
             era: self.shared.era,
             on_session_loss: OnSessionLoss::Reopen,
             timeout_ms: 20_000,
+            route: None,
         }
     }
 

@@ -85,6 +85,7 @@ impl Fake {
             era: EraChoice::Auto,
             on_session_loss: OnSessionLoss::Reopen,
             timeout_ms: 3_000,
+            route: None,
         }
     }
 

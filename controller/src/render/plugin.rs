@@ -1,7 +1,7 @@
 //! The filter's share of the configuration.
 
 use super::{BROKER_CLUSTER, Layout, clusters};
-use protocol::config::{Address, Gateway, Plugin, PluginServer, Server};
+use protocol::config::{Address, Endpoint, Gateway, Plugin, PluginServer, Server};
 use url::{Position, Url};
 
 /// The plugin configuration for `gateway`. Calls to a server that Envoy cannot reach are the broker's: its prefix alone is told.
@@ -11,6 +11,7 @@ pub fn plugin(gateway: &Gateway, layout: &Layout) -> Plugin {
         broker_authority: layout.broker.to_string(),
         key: layout.key.clone(),
         servers: gateway.servers.iter().map(|s| server(s, layout)).collect(),
+        endpoint: Endpoint::default(),
         access: gateway.access.clone(),
         limits: gateway.limits.clone(),
         editing: gateway.editing.clone(),

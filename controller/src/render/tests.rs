@@ -15,6 +15,7 @@ fn server(name: &str, url: &str) -> Server {
         era: EraChoice::Auto,
         on_session_loss: OnSessionLoss::Reopen,
         timeout_ms: 1000,
+        route: None,
     }
 }
 

@@ -69,6 +69,7 @@ pub(super) fn read(entry: &Field<'_>, context: &mut Context<'_>) -> Option<Decla
             era: era?,
             on_session_loss: on_session_loss?,
             timeout_ms: timeout?,
+            route: None,
         },
     })
 }
@@ -156,6 +157,7 @@ impl Declared {
                 era: EraChoice::Auto,
                 on_session_loss: OnSessionLoss::Reopen,
                 timeout_ms: TIMEOUT_MS,
+                route: None,
             },
         }
     }

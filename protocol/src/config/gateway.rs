@@ -40,6 +40,21 @@ pub struct Server {
     pub on_session_loss: OnSessionLoss,
     /// How long it may take to connect and to begin an answer, in milliseconds. Running answers have no limit.
     pub timeout_ms: u64,
+    /// Envoy's route for it. `None` while there is none: then the broker carries its calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
+}
+
+/// What a request has to carry, beside the server's path, for Envoy's route to take it to the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// `:authority`: a host under [`crate::http::INTERNAL_HOST`], or the gateway's public host. The route puts the server's own
+    /// host in its place.
+    pub authority: String,
+    /// [`crate::http::header::SERVER`], where the host alone does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_header: Option<String>,
 }
 
 /// Which of a server's eras is used.

@@ -7,6 +7,6 @@ mod gateway;
 mod plugin;
 mod transport;
 
-pub use gateway::{Access, Editing, EraChoice, Gateway, Limits, OnSessionLoss, Server};
-pub use plugin::{Address, FilterMode, Plugin, PluginServer};
+pub use gateway::{Access, Editing, EraChoice, Gateway, Limits, OnSessionLoss, Route, Server};
+pub use plugin::{Address, Endpoint, FilterMode, Plugin, PluginServer};
 pub use transport::{Process, Sharing, Transport};

@@ -16,6 +16,9 @@ pub struct Plugin {
     pub key: String,
     /// Servers that calls are sent to; the broker answers for any other.
     pub servers: Vec<PluginServer>,
+    /// Which requests are the gateway's.
+    #[serde(default)]
+    pub endpoint: Endpoint,
     /// Who may come in.
     pub access: Access,
     /// Bounds.
@@ -26,6 +29,23 @@ pub struct Plugin {
     /// How Envoy runs the filter.
     #[serde(default)]
     pub mode: FilterMode,
+}
+
+/// Which requests are the gateway's: those to its paths, and to its routes where other traffic comes by the same listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// Path of the MCP endpoint.
+    pub path: String,
+    /// What the name of Envoy's route (`xds.route_name`) begins with. `None` where the paths tell enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_prefix: Option<String>,
+}
+
+impl Default for Endpoint {
+    fn default() -> Self {
+        Self { path: crate::http::path::MCP.to_owned(), route_prefix: None }
+    }
 }
 
 /// How Envoy runs the filter, which decides what it can route by.

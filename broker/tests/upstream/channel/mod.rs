@@ -46,6 +46,7 @@ fn at(url: &str) -> Server {
         era: EraChoice::Auto,
         on_session_loss: OnSessionLoss::Reopen,
         timeout_ms: 10_000,
+        route: None,
     }
 }
 
