@@ -42,7 +42,7 @@ impl Client {
     /// A client for a server as it is configured.
     ///
     /// # Errors
-    /// A mistake in `url`, `headers` or `caFile`.
+    /// A mistake in `url`, `headers` or the authorities.
     pub fn new(server: &Server) -> Result<Client, ClientError> {
         let timeout = Duration::from_millis(server.timeout_ms);
         let transport = Transport::new(server)?;

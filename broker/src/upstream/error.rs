@@ -10,12 +10,9 @@ use std::io::ErrorKind;
 /// Why a server cannot be talked to at all, whatever state it is in: a mistake in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
-    /// `caFile` cannot be read.
-    #[error("caFile {0}: cannot be read ({1}); check the path and its permissions")]
-    CaUnreadable(String, ErrorKind),
-    /// `caFile` holds no certificate.
-    #[error("caFile {0}: holds no certificate in PEM form")]
-    CaInvalid(String),
+    /// The authorities to trust are no certificates.
+    #[error("its certificate authorities: no certificate in PEM form")]
+    Authorities,
     /// A header cannot be sent.
     #[error("headers: {0} has a name or value that HTTP does not allow")]
     Header(String),

@@ -142,7 +142,7 @@ impl Fake {
             transport: Transport::Auto,
             url: format!("http://{}/mcp", self.addr),
             headers: BTreeMap::new(),
-            ca_file: None,
+            ca: None,
             era: if self.shared.manners.modern { EraChoice::Modern } else { EraChoice::Legacy },
             on_session_loss: self.shared.manners.on_session_loss,
             timeout_ms: 5_000,

@@ -82,7 +82,7 @@ impl LegacyOnly {
             url: format!("http://{}/mcp", self.addr),
             headers: BTreeMap::new(),
             transport: Transport::StreamableHttp,
-            ca_file: None,
+            ca: None,
             era: EraChoice::Legacy,
             on_session_loss: OnSessionLoss::Reopen,
             timeout_ms: 10_000,

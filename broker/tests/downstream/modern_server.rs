@@ -131,7 +131,7 @@ impl ModernServer {
             transport: Transport::Auto,
             url: format!("http://{}/mcp", self.addr),
             headers: BTreeMap::new(),
-            ca_file: None,
+            ca: None,
             era: EraChoice::Auto,
             on_session_loss: OnSessionLoss::Reopen,
             timeout_ms: 60_000,

@@ -90,7 +90,7 @@ async fn start() -> (Arc<Store>, Rig) {
         transport: Transport::StreamableHttp,
         url,
         headers: BTreeMap::new(),
-        ca_file: None,
+        ca: None,
         era: EraChoice::Legacy,
         on_session_loss: OnSessionLoss::Reopen,
         timeout_ms: 5_000,

@@ -82,7 +82,7 @@ impl Scripted {
             transport: Transport::Auto,
             url: format!("http://{}/{name}", self.addr),
             headers: BTreeMap::new(),
-            ca_file: None,
+            ca: None,
             era: self.shared.era,
             on_session_loss: OnSessionLoss::Reopen,
             timeout_ms: 20_000,

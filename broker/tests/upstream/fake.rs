@@ -81,7 +81,7 @@ impl Fake {
                 None => format!("http://{}/mcp", self.addr),
             },
             headers: BTreeMap::from([("authorization".to_owned(), "Bearer secret".to_owned())]),
-            ca_file: None,
+            ca: None,
             era: EraChoice::Auto,
             on_session_loss: OnSessionLoss::Reopen,
             timeout_ms: 3_000,

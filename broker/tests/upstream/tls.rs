@@ -54,13 +54,10 @@ fn certificate(names: &[&str]) -> (TlsAcceptor, String) {
 #[tokio::test]
 async fn a_private_authority_is_trusted_when_it_is_named() {
     let (acceptor, pem) = certificate(&["localhost"]);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ca.pem");
-    std::fs::write(&file, pem).unwrap();
     let a = legacy().tools(&["x"]).start_tls(acceptor);
 
     let mut trusting = a.config("trusting", "t_");
-    trusting.ca_file = Some(file.to_string_lossy().into_owned());
+    trusting.ca = Some(pem);
     let rig = rig(vec![trusting, a.config("wary", "w_")]);
     rig.sees_tools(Era::Legacy, &["t_x"]).await;
     let error = rig.is("wary", State::Down).await.error.unwrap();
@@ -70,12 +67,9 @@ async fn a_private_authority_is_trusted_when_it_is_named() {
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
     let (acceptor, pem) = certificate(&["elsewhere.example"]);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ca.pem");
-    std::fs::write(&file, pem).unwrap();
     let a = legacy().start_tls(acceptor);
     let mut config = a.config("a", "");
-    config.ca_file = Some(file.to_string_lossy().into_owned());
+    config.ca = Some(pem);
     let error = rig(vec![config]).is("a", State::Down).await.error.unwrap();
     assert!(error.contains("certificate is not trusted for this host name"), "{error}");
 }

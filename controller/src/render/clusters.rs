@@ -9,7 +9,6 @@ use super::{BROKER_CLUSTER, Layout, version};
 use protocol::config::{Gateway, Server};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::path::Path;
 use url::{Host, Url};
 
 const TYPE: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
@@ -85,8 +84,11 @@ fn server(server: &Server, layout: &Layout) -> Option<Value> {
         cluster["type"] = json!("STATIC");
     }
     if url.scheme() == "https" {
-        let ca = server.ca_file.as_deref().map_or(layout.system_ca.as_path(), Path::new);
-        cluster["transport_socket"] = tls(&host, &address, ca);
+        let ca = match &server.ca {
+            Some(pem) => json!({ "inline_string": pem }),
+            None => json!({ "filename": layout.system_ca }),
+        };
+        cluster["transport_socket"] = tls(&host, &address, &ca);
     }
     let place = json!({ "socket_address": { "address": address, "port_value": port } });
     cluster["load_assignment"] = endpoint(&stat_name, &place);
@@ -114,8 +116,8 @@ fn breakers() -> Value {
     })
 }
 
-/// TLS whose certificate has to be issued for the host, by an authority of `ca`.
-fn tls(host: &Host<&str>, address: &str, ca: &Path) -> Value {
+/// TLS whose certificate has to be issued for the host, by an authority of `ca` (`envoy.config.core.v3.DataSource`).
+fn tls(host: &Host<&str>, address: &str, ca: &Value) -> Value {
     let kind = if matches!(host, Host::Domain(_)) { "DNS" } else { "IP_ADDRESS" };
     let mut tls = json!({
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
@@ -123,7 +125,7 @@ fn tls(host: &Host<&str>, address: &str, ca: &Path) -> Value {
             // As a client Envoy stops at 1.2 unless it is told; some servers begin at 1.3.
             "tls_params": { "tls_maximum_protocol_version": "TLSv1_3" },
             "validation_context": {
-                "trusted_ca": { "filename": ca },
+                "trusted_ca": ca,
                 "match_typed_subject_alt_names": [{ "san_type": kind, "matcher": { "exact": address } }],
             },
             "alpn_protocols": ["http/1.1"],

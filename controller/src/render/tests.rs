@@ -11,7 +11,7 @@ fn server(name: &str, url: &str) -> Server {
         transport: Transport::Auto,
         url: url.to_owned(),
         headers: BTreeMap::from([("authorization".to_owned(), "Bearer x".to_owned())]),
-        ca_file: None,
+        ca: None,
         era: EraChoice::Auto,
         on_session_loss: OnSessionLoss::Reopen,
         timeout_ms: 1000,
@@ -115,10 +115,13 @@ fn tls_is_checked_against_the_host() {
 #[test]
 fn own_authorities_replace_the_systems() {
     let mut demo = server("demo", "https://x.example/mcp");
-    demo.ca_file = Some("/own.pem".to_owned());
-    let cluster = render(&gateway(vec![demo]), &layout()).clusters.resources.remove(0);
+    demo.ca = Some("one".to_owned());
+    let cluster = render(&gateway(vec![demo.clone()]), &layout()).clusters.resources.remove(0);
     let validation = &cluster["transport_socket"]["typed_config"]["common_tls_context"]["validation_context"];
-    assert_eq!(validation["trusted_ca"]["filename"], "/own.pem");
+    assert_eq!(validation["trusted_ca"], serde_json::json!({ "inline_string": "one" }));
+    demo.ca = Some("another".to_owned());
+    let rotated = render(&gateway(vec![demo]), &layout()).clusters.resources.remove(0);
+    assert_ne!(rotated["name"], cluster["name"], "calls have to move to connections that trust the new one");
 }
 
 #[test]

@@ -24,12 +24,15 @@ pub struct Mistakes {
     pub file: PathBuf,
     /// In the order of their lines. Never empty.
     pub remarks: Vec<Remark>,
+    /// Other files that it names, as far as it was read: correcting one of them may put it right.
+    pub files: Vec<PathBuf>,
 }
 
 impl Mistakes {
     /// A mistake that concerns the file as a whole: it cannot be read, for one.
     pub(super) fn of_file(file: &Path, message: String) -> Self {
-        Self { file: file.to_owned(), remarks: vec![Remark { line: 1, column: 1, field: String::new(), message }] }
+        let remark = Remark { line: 1, column: 1, field: String::new(), message };
+        Self { file: file.to_owned(), remarks: vec![remark], files: Vec::new() }
     }
 }
 
@@ -60,6 +63,7 @@ impl fmt::Display for Remark {
 pub(super) struct Report {
     mistakes: Vec<Remark>,
     notes: Vec<Remark>,
+    files: Vec<PathBuf>,
 }
 
 impl Report {
@@ -73,13 +77,20 @@ impl Report {
         self.notes.push(remark(place, field, message.into()));
     }
 
-    /// The notes, if there was no mistake.
-    pub(super) fn finish(mut self, file: &Path) -> Result<Vec<Remark>, Mistakes> {
+    /// Another file whose content is part of the declaration.
+    pub(super) fn file(&mut self, path: &Path) {
+        if !self.files.iter().any(|known| known == path) {
+            self.files.push(path.to_owned());
+        }
+    }
+
+    /// The notes and the other files, if there was no mistake.
+    pub(super) fn finish(mut self, file: &Path) -> Result<(Vec<Remark>, Vec<PathBuf>), Mistakes> {
         if self.mistakes.is_empty() {
-            return Ok(self.notes);
+            return Ok((self.notes, self.files));
         }
         self.mistakes.sort_by_key(|m| (m.line, m.column));
-        Err(Mistakes { file: file.to_owned(), remarks: self.mistakes })
+        Err(Mistakes { file: file.to_owned(), remarks: self.mistakes, files: self.files })
     }
 }
 

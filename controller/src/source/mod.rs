@@ -48,6 +48,8 @@ pub struct Declaration {
     pub gateway: Gateway,
     /// What the operator should know: names that had to be changed, entries left out.
     pub notes: Vec<Remark>,
+    /// Other files whose content is part of it: the authorities of servers.
+    pub files: Vec<PathBuf>,
 }
 
 impl Source {
@@ -79,14 +81,14 @@ impl Source {
         if let Some(read) = &read {
             check::check(&read.servers, read.listen, &mut context.report);
         }
-        let notes = context.report.finish(path)?;
+        let (notes, files) = context.report.finish(path)?;
         let Some(read) = read else {
             return Err(Mistakes::of_file(path, "declares nothing".to_owned()));
         };
         let servers: Vec<_> = read.servers.into_iter().map(|declared| declared.server).collect();
         let editing = read.editing.complete(&servers);
         let gateway = Gateway { servers, access: read.access, limits: read.limits, editing };
-        Ok(Declaration { listen: read.listen, gateway, notes })
+        Ok(Declaration { listen: read.listen, gateway, notes, files })
     }
 
     fn read_document(&self, document: &Node, context: &mut Context<'_>) -> Option<Read> {

@@ -39,8 +39,8 @@ pub(super) fn read(entry: &Field<'_>, context: &mut Context<'_>) -> Option<Decla
 
     let reached = transport::read(&mut fields, context);
     let headers = fields.take("headers").map_or_else(|| Some(BTreeMap::new()), |field| headers(&field, context));
-    let ca_file = match fields.take("caFile") {
-        Some(field) => ca_file(&field, context).map(Some),
+    let ca = match fields.take("caFile") {
+        Some(field) => authorities(&field, context).map(Some),
         None => Some(None),
     };
     let era = fields.take("era").map_or(Some(EraChoice::Auto), |field| {
@@ -65,7 +65,7 @@ pub(super) fn read(entry: &Field<'_>, context: &mut Context<'_>) -> Option<Decla
             transport: reached.transport,
             url: reached.url,
             headers: headers?,
-            ca_file: ca_file?,
+            ca: ca?,
             era: era?,
             on_session_loss: on_session_loss?,
             timeout_ms: timeout?,
@@ -126,10 +126,11 @@ pub(super) fn headers(field: &Field<'_>, context: &mut Context<'_>) -> Option<BT
     (headers.len() == count).then_some(headers)
 }
 
-fn ca_file(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
+/// What the file named by `field` holds.
+fn authorities(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
     let path = context.directory.join(field.text(&mut context.report)?);
-    values::certificates(&path).map_err(|message| field.mistake(&mut context.report, message)).ok()?;
-    Some(path.to_string_lossy().into_owned())
+    context.report.file(&path);
+    values::certificates(&path).map_err(|message| field.mistake(&mut context.report, message)).ok()
 }
 
 fn timeout(field: &Field<'_>, context: &mut Context<'_>) -> Option<u64> {
@@ -153,7 +154,7 @@ impl Declared {
                 transport: reached.transport,
                 url: reached.url,
                 headers,
-                ca_file: None,
+                ca: None,
                 era: EraChoice::Auto,
                 on_session_loss: OnSessionLoss::Reopen,
                 timeout_ms: TIMEOUT_MS,

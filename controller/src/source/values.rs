@@ -118,25 +118,19 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     ))
 }
 
-/// Whether a file holds certificates in PEM form.
-pub(super) fn certificates(path: &Path) -> Result<(), String> {
+/// What a file holds, which has to be certificates in PEM form.
+pub(super) fn certificates(path: &Path) -> Result<String, String> {
     use rustls_pki_types::CertificateDer;
-    use rustls_pki_types::pem::{Error, PemObject};
+    use rustls_pki_types::pem::PemObject;
 
     let shown = path.display();
-    let file =
-        std::fs::File::open(path).map_err(|error| format!("{shown} cannot be read ({error}): correct the path"))?;
-    let mut count = 0;
-    for certificate in CertificateDer::pem_reader_iter(file) {
-        match certificate {
-            Ok(_) => count += 1,
-            Err(Error::Io(error)) => return Err(format!("{shown} cannot be read ({error}): correct the path")),
-            Err(_) => return Err(format!("{shown} is damaged: it has to hold certificates in PEM form")),
+    let pem = std::fs::read(path).map_err(|error| format!("{shown} cannot be read ({error}): correct the path"))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match (found, String::from_utf8(pem)) {
+        (Ok(found), Ok(text)) if !found.is_empty() => Ok(text),
+        (Ok(found), _) if found.is_empty() => {
+            Err(format!("{shown} holds no certificate: it has to be a PEM file (BEGIN CERTIFICATE)"))
         }
-    }
-    if count > 0 {
-        Ok(())
-    } else {
-        Err(format!("{shown} holds no certificate: it has to be a PEM file (BEGIN CERTIFICATE)"))
+        _ => Err(format!("{shown} is damaged: it has to hold certificates in PEM form")),
     }
 }

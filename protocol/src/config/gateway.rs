@@ -32,8 +32,8 @@ pub struct Server {
     pub url: String,
     /// Sent with every request to it: credentials, mostly. Names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// PEM file with the certificate authorities to trust for `https` instead of the system's.
-    pub ca_file: Option<String>,
+    /// The certificate authorities to trust for `https` instead of the system's, in PEM form.
+    pub ca: Option<String>,
     /// Which of its eras is used.
     pub era: EraChoice,
     /// What happens when it forgets a session.

@@ -29,7 +29,7 @@ impl Http {
     /// The endpoint of a server as it is configured.
     ///
     /// # Errors
-    /// A mistake in `url`, `headers` or `caFile`.
+    /// A mistake in `url`, `headers` or the authorities.
     pub(super) fn new(server: &Server) -> Result<Self, ClientError> {
         // One provider for the process; it does not matter who installs it.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -42,8 +42,8 @@ impl Http {
             .pool_idle_timeout(POOL_IDLE)
             .tcp_nodelay(true);
         let url = Url::parse(&server.url).map_err(|_| ClientError::Url)?;
-        match &server.ca_file {
-            Some(path) => builder = builder.tls_certs_only(authorities(path)?),
+        match &server.ca {
+            Some(pem) => builder = builder.tls_certs_only(authorities(pem)?),
             // A system without CA certificates can still have http servers.
             None if url.scheme() == "http" => builder = builder.tls_certs_only([]),
             None => {}
@@ -152,10 +152,9 @@ pub(in crate::upstream) fn insert(headers: &mut HeaderMap, name: &'static str, v
     }
 }
 
-fn authorities(path: &str) -> Result<Vec<reqwest::Certificate>, ClientError> {
-    let pem = std::fs::read(path).map_err(|e| ClientError::CaUnreadable(path.to_owned(), e.kind()))?;
-    let found = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
-    if found.is_empty() { Err(ClientError::CaInvalid(path.to_owned())) } else { Ok(found) }
+fn authorities(pem: &str) -> Result<Vec<reqwest::Certificate>, ClientError> {
+    let found = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).unwrap_or_default();
+    if found.is_empty() { Err(ClientError::Authorities) } else { Ok(found) }
 }
 
 fn own_headers(server: &Server) -> Result<HeaderMap, ClientError> {

@@ -70,7 +70,7 @@ impl Transport {
     /// The way to a server as it is configured.
     ///
     /// # Errors
-    /// A mistake in `url`, `headers` or `caFile`.
+    /// A mistake in `url`, `headers` or the authorities.
     pub(super) fn new(server: &Server) -> Result<Self, ClientError> {
         if let Choice::Stdio(process) = &server.transport {
             return Ok(Self(Kind::Stdio(Stdio::new(&server.name, process, server.timeout_ms))));

@@ -42,7 +42,7 @@ fn at(url: &str) -> Server {
         transport: Transport::Auto,
         url: url.to_owned(),
         headers: BTreeMap::new(),
-        ca_file: None,
+        ca: None,
         era: EraChoice::Auto,
         on_session_loss: OnSessionLoss::Reopen,
         timeout_ms: 10_000,
