@@ -7,12 +7,14 @@
 //! * `downstream`: the ports that clients, filter and operators use;
 //! * `resolve`: which server has a name;
 //! * `bridge`: calls that the broker carries itself;
-//! * `crossing`: those between the eras.
+//! * `crossing`: those between the eras;
+//! * `reaper`: what ends servers' processes when the broker cannot.
 
 mod bridge;
 pub mod catalog;
 mod crossing;
 mod downstream;
+mod reaper;
 mod resolve;
 mod run;
 mod seal;
@@ -20,5 +22,6 @@ pub mod session;
 pub mod status;
 pub mod upstream;
 
+pub use reaper::{reap, reap_with};
 pub use run::{Broker, Options, start};
 pub use status::Status;

@@ -2,6 +2,7 @@
 
 use crate::crossing::modern_client::LegacyServers;
 use crate::downstream::{self, App, Connections, Metrics};
+use crate::reaper;
 use crate::session::id::Key;
 use crate::session::{Slot, Store};
 use crate::status::Status;
@@ -81,6 +82,7 @@ impl Broker {
         )
         .await;
         self.app.registry.shutdown().await;
+        reaper::end().await;
         self.tasks.close();
         if timeout(GRACE, self.tasks.wait()).await.is_err() {
             tracing::warn!("some connections of clients were still open at the end");

@@ -28,6 +28,9 @@ pub(crate) enum Command {
     /// Become a program that ends with the process that started it
     #[command(hide = true)]
     Tied(TiedArgs),
+    /// End what servers' processes a gateway has left behind, when it has ended
+    #[command(hide = true)]
+    Reap,
 }
 
 #[derive(Debug, Args)]

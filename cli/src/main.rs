@@ -37,6 +37,10 @@ fn main() -> ExitCode {
         Command::Broker(args) => in_runtime(broker_alone::run(args)),
         Command::Run(args) => in_runtime(run::run(args)),
         Command::Tied(args) => tied::exec(&args),
+        Command::Reap => {
+            broker::reap();
+            Ok(())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,6 +55,9 @@ fn main() -> ExitCode {
 type Failure = String;
 
 fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    if let Ok(own) = std::env::current_exe() {
+        broker::reap_with(own, "reap");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

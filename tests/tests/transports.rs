@@ -4,8 +4,8 @@
 use mcp_gateway_tests::client::Session;
 use mcp_gateway_tests::gateway::{Config, Gateway};
 use mcp_gateway_tests::peers::{self, Client, Era, Plan, Seen, command, offer};
-use mcp_gateway_tests::process::Server;
-use mcp_gateway_tests::{Front, at_every_front};
+use mcp_gateway_tests::process::{Server, root};
+use mcp_gateway_tests::{Front, at_every_front, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -158,6 +158,75 @@ async fn processes_do_not_outlive_a_gateway_that_is_killed() {
 fn is_node(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.contains("(node)") && !stat.contains(") Z ")
+}
+
+#[tokio::test]
+async fn not_even_stubborn_ones_and_their_children_do() {
+    let script = root().join("broker/tests/upstream/channel/server.py");
+    // A shell between, as npx is, and a child that nobody tells anything.
+    let line = format!("python3 '{}' stubborn family; true", script.display());
+    let gateway = Config::new()
+        .at(Front::Broker)
+        .process("s", "s_", &["sh".to_owned(), "-c".to_owned(), line], ", process: shared")
+        .start()
+        .await;
+    let session = Session::open(gateway.url()).await;
+    let told = session.call("s_pid", json!({})).await;
+    let server = told["result"]["content"][0]["text"].as_str().and_then(|pid| pid.parse().ok());
+    let child =
+        gateway.process.says("its child", |line| line.split_once("child ")?.1.split(' ').next()?.parse().ok()).await;
+    let all: [u32; 2] = [server.unwrap(), child];
+    assert!(all.iter().all(|pid| lives(*pid)), "{all:?}");
+    kill_process(Pid::from_raw(gateway.broker().cast_signed()).unwrap(), Signal::KILL).unwrap();
+    until("both are gone", || all.iter().all(|pid| !lives(*pid)).then_some(())).await;
+}
+
+fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+at_every_front!(a_legacy_client_uses_a_modern_process, a_process_runs_where_it_is_told);
+
+async fn a_legacy_client_uses_a_modern_process(front: Front) {
+    let gateway = Config::new().at(front).process("io", "io_", &command::typescript(), "").start().await;
+    assert_eq!(gateway.server("io").await["eras"], json!(["modern"]));
+    let session = Session::able(gateway.url()).await;
+    assert!(session.tools().await.contains(&"io_ask_name".to_owned()));
+    let sum = session.call("io_add", json!({ "a": 1.5, "b": 2 })).await;
+    assert_eq!(sum["result"]["structuredContent"], json!({ "sum": 3.5 }), "{sum}");
+
+    let mut counting = session.call_events("io_count").await;
+    let progress = counting.find(|message| message["method"] == "notifications/progress").await;
+    assert_eq!(progress["params"], json!({ "progressToken": "t", "progress": 1, "total": 3 }));
+    let counted = counting.find(|message| message.get("result").is_some()).await;
+    assert_eq!(counted["result"]["content"][0]["text"], "counted to 3");
+
+    let mut asking = session.call_events("io_ask_name").await;
+    let question = asking.find(|message| message["method"] == "elicitation/create").await;
+    let answer = json!({ "action": "accept", "content": { "name": "Ada" } });
+    let sent = json!({ "jsonrpc": "2.0", "id": question["id"], "result": answer });
+    assert_eq!(session.send(sent.to_string()).await.status, 202);
+    let greeted = asking.find(|message| message.get("result").is_some()).await;
+    assert_eq!(greeted["result"]["content"][0]["text"], "Hello, Ada");
+
+    let read = session.ask("resources/read", json!({ "uri": "io+doc://items/7" })).await;
+    assert_eq!(read["result"]["contents"][0]["text"], "Item 7", "{read}");
+    let got = session.ask("prompts/get", json!({ "name": "io_greet", "arguments": { "name": "Ada" } })).await;
+    assert_eq!(got["result"]["messages"][0]["content"]["text"], "Greet Ada.", "{got}");
+}
+
+async fn a_process_runs_where_it_is_told(front: Front) {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = folder.path().join("seen");
+    let script = root().join("broker/tests/upstream/channel/server.py");
+    let line = format!("pwd -P > seen; exec python3 '{}'", script.display());
+    let cwd = format!(", cwd: \"{}\"", folder.path().display());
+    let config = Config::new().at(front).process("s", "s_", &["sh".to_owned(), "-c".to_owned(), line], &cwd);
+    let gateway = config.start().await;
+    assert_eq!(gateway.server("s").await["state"], "ready");
+    let expected = std::fs::canonicalize(folder.path()).unwrap();
+    assert_eq!(std::fs::read_to_string(seen).unwrap().trim_end(), expected.to_str().unwrap());
 }
 
 at_every_front!(the_sample_server_of_2024_11_05);

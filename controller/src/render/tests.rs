@@ -62,6 +62,7 @@ fn of_a_server_that_only_the_broker_reaches_the_filter_knows_the_prefix() {
         program: "x".to_owned(),
         args: Vec::new(),
         env: BTreeMap::from([("SECRET".to_owned(), "s3cret".to_owned())]),
+        cwd: None,
         sharing: Sharing::Session,
         idle_seconds: 1,
         max_processes: 1,

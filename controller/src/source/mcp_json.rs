@@ -1,5 +1,5 @@
 //! The file that desktop clients and IDEs keep their servers in:
-//! `{"mcpServers": {NAME: {command, args, env} | {url, type, headers}}}`.
+//! `{"mcpServers": {NAME: {command, args, env, cwd} | {url, type, headers}}}`.
 //!
 //! Fields that other programs put there are theirs, and are passed over.
 
@@ -7,7 +7,7 @@ use super::Context;
 use super::fields::{Field, Fields};
 use super::node::{Node, Value};
 use super::server::{Declared, headers, legal, url};
-use super::transport::{IDLE_SECONDS, MAX_PROCESSES, Reached, env, word};
+use super::transport::{IDLE_SECONDS, MAX_PROCESSES, Reached, cwd, env, word};
 use protocol::config::{Process, Sharing, Transport};
 use std::collections::BTreeMap;
 
@@ -74,6 +74,7 @@ fn process(program: &Field<'_>, fields: &mut Fields<'_>, context: &mut Context<'
     let args = fields.take("args").map(|field| field.items(&mut context.report)).unwrap_or_default();
     let words: Vec<_> = args.iter().filter_map(|arg| word(arg, context)).collect();
     let env = fields.take("env").map_or_else(|| Some(BTreeMap::new()), |field| env(&field, context));
+    let cwd = fields.take("cwd").map_or(Some(None), |field| cwd(&field, context).map(Some));
     let name = word(program, context)?;
     if name.is_empty() {
         program.mistake(&mut context.report, "is empty: write the program to start");
@@ -83,6 +84,7 @@ fn process(program: &Field<'_>, fields: &mut Fields<'_>, context: &mut Context<'
         program: name,
         args: (words.len() == args.len()).then_some(words)?,
         env: env?,
+        cwd: cwd?,
         sharing: Sharing::default(),
         idle_seconds: IDLE_SECONDS,
         max_processes: MAX_PROCESSES,

@@ -84,6 +84,7 @@ fn a_process_is_declared_by_its_command() {
          \x20   command: [npx, -y, \"${TOKEN}\", \"$${A}\"]\n\
          \x20   transport: stdio\n\
          \x20   env: { KEY: \"k-${TOKEN}\" }\n\
+         \x20   cwd: src\n\
          \x20   process: session\n\
          \x20   idleSeconds: 5\n\
          \x20   maxProcesses: 3\n\
@@ -100,6 +101,9 @@ fn a_process_is_declared_by_its_command() {
     assert_eq!((files.program.as_str(), &files.args[..]), ("npx", &["-y", "secret", "${A}"].map(str::to_owned)[..]));
     assert_eq!((files.env["KEY"].as_str(), files.idle_seconds, files.max_processes), ("k-secret", 5, 3));
     assert_eq!((plain.sharing, shared.sharing), (Sharing::Session, Sharing::Shared));
+    let cwd = files.cwd.as_deref().map(Path::new);
+    assert!(cwd.is_some_and(|cwd| cwd.is_absolute() && cwd.ends_with("src")), "{cwd:?}");
+    assert_eq!(plain.cwd, None);
     assert_eq!((plain.idle_seconds, plain.max_processes), (300, 32));
 }
 
@@ -152,6 +156,9 @@ fn each_mistake_is_named_with_its_place_and_its_fix() {
             8,
             &["servers[1].maxProcesses: is for `process: session`"],
         ),
+        ("    command: [x]\n    cwd: no/such\n".into(), 7, &["servers[1].cwd: no/such", "correct the path"]),
+        ("    command: [x]\n    cwd: Cargo.toml\n".into(), 7, &["servers[1].cwd: Cargo.toml is no folder"]),
+        (format!("{URL}    cwd: src\n"), 7, &["servers[1].cwd: is for servers with a `command`"]),
         (format!("{URL}    headers: {{ \"a b\": x }}\n"), 7, &["servers[1].headers.a b: is no name of a header"]),
         (format!("{URL}    headers: {{ Host: x }}\n"), 7, &["servers[1].headers.Host", "sets itself"]),
         (format!("{URL}    headers: {{ X-MCP-Gateway-Key: x }}\n"), 7, &["headers.X-MCP-Gateway-Key", "sets itself"]),
@@ -220,7 +227,7 @@ fn the_file_of_a_desktop_client_is_read() {
         r#"{"theme": "dark", "mcpServers": {
             "demo": {"type": "http", "url": "http://127.0.0.1:9001/mcp", "headers": {"X-A": "${TOKEN}"}, "alwaysAllow": []},
             "my server": {"url": "http://127.0.0.1:9002/mcp"},
-            "files": {"command": "npx", "args": ["-y", "${TOKEN}"], "env": {"A": "b"}, "type": "stdio"},
+            "files": {"command": "npx", "args": ["-y", "${TOKEN}"], "env": {"A": "b"}, "cwd": "src", "type": "stdio"},
             "old": {"type": "sse", "url": "http://x/sse"},
             "off": {"command": "npx", "disabled": true}}}"#,
     )
@@ -230,6 +237,7 @@ fn the_file_of_a_desktop_client_is_read() {
     assert_eq!(transports, [&Transport::StreamableHttp, &Transport::Auto, &Transport::Sse]);
     let Transport::Stdio(process) = &files.transport else { panic!("{files:?}") };
     assert_eq!((process.program.as_str(), &process.args[..]), ("npx", &["-y", "secret"].map(str::to_owned)[..]));
+    assert!(process.cwd.as_ref().is_some_and(|cwd| cwd.ends_with("/src")), "{process:?}");
     assert_eq!((process.env["A"].as_str(), files.prefix.as_str()), ("b", "files_"));
     assert_eq!((demo.prefix.as_str(), demo.headers["x-a"].as_str()), ("demo_", "secret"));
     assert_eq!((other.name.as_str(), other.prefix.as_str()), ("my_server", "my_server_"));
@@ -240,7 +248,7 @@ fn the_file_of_a_desktop_client_is_read() {
 #[test]
 fn entries_that_cannot_be_served_are_named() {
     let text = json(
-        "{\"mcpServers\": {\n\"files\": {\"command\": \"npx\", \"args\": [5]},\n\"old\": {\"type\": \"stdio\", \"url\": \"http://x/sse\"},\n\
+        "{\"mcpServers\": {\n\"files\": {\"command\": \"npx\", \"args\": [5], \"cwd\": \"no/such\"},\n\"old\": {\"type\": \"stdio\", \"url\": \"http://x/sse\"},\n\
          \"a b\": {\"url\": \"http://x/\"},\n\"a_b\": {\"url\": \"http://x/\"}}}",
     )
     .unwrap_err()
@@ -248,6 +256,7 @@ fn entries_that_cannot_be_served_are_named() {
     for part in [
         "mcp.json:2:",
         "mcpServers.files.args[0]: is a number",
+        "mcpServers.files.cwd: no/such cannot be used",
         "mcp.json:3:",
         "mcpServers.old.command: is missing",
         "mcpServers.a_b.name: `a_b` is the name of the server in line 4",

@@ -41,6 +41,7 @@ enum Word {
 /// The fields that only a process has.
 struct OfProcess<'a> {
     env: Option<Field<'a>>,
+    cwd: Option<Field<'a>>,
     process: Option<Field<'a>>,
     idle_seconds: Option<Field<'a>>,
     max_processes: Option<Field<'a>>,
@@ -51,6 +52,7 @@ pub(super) fn read(fields: &mut Fields<'_>, context: &mut Context<'_>) -> Option
     let (transport, url_field, command) = (fields.take("transport"), fields.take("url"), fields.take("command"));
     let of_process = OfProcess {
         env: fields.take("env"),
+        cwd: fields.take("cwd"),
         process: fields.take("process"),
         idle_seconds: fields.take("idleSeconds"),
         max_processes: fields.take("maxProcesses"),
@@ -85,8 +87,8 @@ pub(super) fn read(fields: &mut Fields<'_>, context: &mut Context<'_>) -> Option
             return Some(Reached { transport, url: String::new(), at: command.place() });
         }
         (Some(field), None, _) => {
-            let OfProcess { env, process, idle_seconds, max_processes } = &of_process;
-            let strangers = [env, process, idle_seconds, max_processes].map(Option::as_ref);
+            let OfProcess { env, cwd, process, idle_seconds, max_processes } = &of_process;
+            let strangers = [env, cwd, process, idle_seconds, max_processes].map(Option::as_ref);
             let own = of(&strangers, "command", "url", context);
             let transport = match word {
                 Some(Word::StreamableHttp) => Transport::StreamableHttp,
@@ -112,6 +114,7 @@ fn of(strangers: &[Option<&Field<'_>>], other: &str, has: &str, context: &mut Co
 fn process(command: &Field<'_>, of_process: OfProcess<'_>, context: &mut Context<'_>) -> Option<Process> {
     let words = words(command, context);
     let env = of_process.env.map_or_else(|| Some(BTreeMap::new()), |field| env(&field, context));
+    let cwd = of_process.cwd.map_or(Some(None), |field| cwd(&field, context).map(Some));
     let sharing = of_process.process.map_or(Some(Sharing::default()), |field| {
         field.choice(&[("session", Sharing::Session), ("shared", Sharing::Shared)], &mut context.report)
     });
@@ -129,6 +132,7 @@ fn process(command: &Field<'_>, of_process: OfProcess<'_>, context: &mut Context
         program: words.next()?,
         args: words.collect(),
         env: env?,
+        cwd: cwd?,
         sharing: sharing?,
         idle_seconds: idle_seconds?,
         max_processes: max_processes?,
@@ -158,6 +162,12 @@ pub(super) fn word(field: &Field<'_>, context: &mut Context<'_>) -> Option<Strin
     let text = field.text(&mut context.report)?;
     let word = expand(text, context.environment).and_then(|text| values::process_text(&text).map(|()| text));
     word.map_err(|message| field.mistake(&mut context.report, message)).ok()
+}
+
+/// The folder that a process runs in, its variables replaced.
+pub(super) fn cwd(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
+    let folder = word(field, context)?;
+    values::folder(&context.directory.join(folder)).map_err(|message| field.mistake(&mut context.report, message)).ok()
 }
 
 /// A process's variables, with those of the gateway's own environment that they name replaced.

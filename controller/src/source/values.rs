@@ -89,6 +89,18 @@ pub(super) fn header_value(value: &str) -> Result<(), String> {
     }
 }
 
+/// A folder that a process can run in.
+pub(super) fn folder(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let found = std::path::absolute(path).and_then(|path| Ok((std::fs::metadata(&path)?, path)));
+    match found.map(|(metadata, path)| metadata.is_dir().then(|| path.into_os_string().into_string())) {
+        Ok(Some(Ok(path))) => Ok(path),
+        Ok(Some(Err(_))) => Err(format!("{shown} is not UTF-8: choose another folder")),
+        Ok(None) => Err(format!("{shown} is no folder: write the one that the program is to run in")),
+        Err(error) => Err(format!("{shown} cannot be used ({error}): correct the path")),
+    }
+}
+
 /// Whether a process can be given this text.
 pub(super) fn process_text(text: &str) -> Result<(), String> {
     if text.contains('\0') { Err("holds a NUL character, which no process can be given".into()) } else { Ok(()) }

@@ -36,6 +36,9 @@ pub struct Process {
     pub args: Vec<String>,
     /// Variables that it gets beside the few that every program needs.
     pub env: BTreeMap<String, String>,
+    /// The folder that it runs in; the gateway's own if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
     /// Who shares a process.
     pub sharing: Sharing,
     /// Seconds without a request until it is ended. It is started again by the next request.

@@ -1,4 +1,5 @@
-// An MCP server of the TypeScript SDK: `node ts-modern.mjs [--port N] [--era modern|both|legacy]`.
+// An MCP server of the TypeScript SDK: `node ts-modern.mjs [--port N] [--era modern|both|legacy]`, or `node ts-modern.mjs --stdio` for one of
+// 2026-07-28 only on its standard streams.
 //
 //   modern  2026-07-28 only; `initialize` is refused (-32022)
 //   both    2026-07-28, and legacy revisions without sessions (what the SDK does by default)
@@ -10,10 +11,11 @@ import { parseArgs } from 'node:util';
 
 import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, inputRequired, inputResponse, McpServer, ResourceTemplate } from '@modelcontextprotocol/server';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import * as z from 'zod';
 
 const { values: flags } = parseArgs({
-    options: { port: { type: 'string', default: '0' }, era: { type: 'string', default: 'both' } }
+    options: { port: { type: 'string', default: '0' }, era: { type: 'string', default: 'both' }, stdio: { type: 'boolean', default: false } }
 });
 if (!['modern', 'both', 'legacy'].includes(flags.era)) {
     console.error(`--era: must be modern, both or legacy, not ${flags.era}`);
@@ -189,12 +191,16 @@ const http = createServer(async (req, res) => {
     const answer = flags.era === 'legacy' ? answerSession : answerModern;
     await httpRequest.run({ body, headers: req.headers }, () => answer(req, res, message));
 });
-http.listen(Number(flags.port), '127.0.0.1', () => {
-    console.log(`listening on http://127.0.0.1:${http.address().port}/mcp`);
-});
-for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.on(signal, () => {
-        http.closeAllConnections();
-        process.exit(0);
+if (flags.stdio) {
+    serveStdio(newServer, { legacy: 'reject' });
+} else {
+    http.listen(Number(flags.port), '127.0.0.1', () => {
+        console.log(`listening on http://127.0.0.1:${http.address().port}/mcp`);
     });
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+        process.on(signal, () => {
+            http.closeAllConnections();
+            process.exit(0);
+        });
+    }
 }

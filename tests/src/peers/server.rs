@@ -49,6 +49,11 @@ pub mod command {
         npm("server-filesystem", &[&text(directory)])
     }
 
+    /// npm `@modelcontextprotocol/server`: 2026-07-28 only.
+    pub fn typescript() -> Vec<String> {
+        vec!["node".to_owned(), text(&folder().join("servers/ts-modern.mjs")), "--stdio".to_owned()]
+    }
+
     /// PyPI `mcp-server-time`.
     pub fn time() -> Vec<String> {
         vec![text(&folder().join("bin/python")), "-m".to_owned(), "mcp_server_time".to_owned()]

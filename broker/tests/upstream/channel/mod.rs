@@ -27,6 +27,7 @@ fn process(flags: &[&str], sharing: Sharing) -> Server {
         program: "python3".to_owned(),
         args,
         env: BTreeMap::new(),
+        cwd: None,
         sharing,
         idle_seconds: 300,
         max_processes: 32,

@@ -1,6 +1,7 @@
 //! One process: its start, its streams, and its end with all that it started.
 
 use super::output;
+use crate::reaper;
 use crate::upstream::error::UpstreamError;
 use crate::upstream::reply::ANSWER_LIMIT;
 use crate::upstream::transport::mux::{Link, Mux};
@@ -9,6 +10,7 @@ use protocol::config;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio as Streams};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -67,13 +69,16 @@ pub(super) fn start(
 ) -> Result<(Process, Link), UpstreamError> {
     let mut command = Command::new(&config.program);
     command.args(&config.args).env_clear();
+    if let Some(folder) = &config.cwd {
+        command.current_dir(folder);
+    }
     command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?)))).envs(&config.env);
     command.stdin(Streams::piped()).stdout(Streams::piped()).stderr(Streams::piped());
     // A group of its own: Ctrl-C is the gateway's, and what it starts ends with it.
     command.process_group(0).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| {
         tracing::warn!(server, program = config.program, %error, "the process could not be started");
-        UpstreamError::Start(why(error.kind()))
+        UpstreamError::Start(why(error.kind(), config))
     })?;
     let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     tracing::info!(server, program = config.program, pid = pid.map(Pid::as_raw_pid), "process started");
@@ -85,13 +90,16 @@ pub(super) fn start(
     let (lines, queue) = mpsc::channel(QUEUE);
     tasks.spawn(write(stdin, queue, ending.clone()));
     tasks.spawn(output::log(server.to_owned(), "stderr", BufReader::new(stderr)));
-    let supervised = Supervised { server: server.to_owned(), child, group: Group(pid), mux: mux.clone() };
+    let supervised = Supervised { server: server.to_owned(), child, group: Group::of(pid), mux: mux.clone() };
     tasks.spawn(supervised.run(stdout, ending.clone()));
     Ok((Process { ending }, Link::Pipe(lines)))
 }
 
-fn why(kind: ErrorKind) -> &'static str {
+fn why(kind: ErrorKind, config: &config::Process) -> &'static str {
     match kind {
+        ErrorKind::NotFound if config.cwd.as_ref().is_some_and(|folder| !Path::new(folder).is_dir()) => {
+            "there is no such folder as its cwd"
+        }
         ErrorKind::NotFound => "there is no such program; check command and PATH",
         ErrorKind::PermissionDenied => "the program may not be run; check its permissions",
         _ => "the system refused",
@@ -120,6 +128,14 @@ async fn write(mut stdin: ChildStdin, mut queue: mpsc::Receiver<Bytes>, ending: 
 struct Group(Option<Pid>);
 
 impl Group {
+    /// The group that a process leads.
+    fn of(leader: Option<Pid>) -> Self {
+        if let Some(pid) = leader {
+            reaper::watch(pid);
+        }
+        Self(leader)
+    }
+
     fn signal(&self, signal: Signal) {
         if let Some(pid) = self.0 {
             // Often nothing is left.
@@ -131,6 +147,9 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        if let Some(pid) = self.0 {
+            reaper::forget(pid);
+        }
     }
 }
 
