@@ -8,12 +8,14 @@
 //! * `resolve`: which server has a name;
 //! * `bridge`: calls that the broker carries itself;
 //! * `crossing`: those between the eras;
+//! * `peers`: other replicas of the gateway;
 //! * `reaper`: what ends servers' processes when the broker cannot.
 
 mod bridge;
 pub mod catalog;
 mod crossing;
 mod downstream;
+mod peers;
 mod reaper;
 mod resolve;
 mod run;

@@ -2,6 +2,7 @@
 
 use crate::crossing::modern_client::LegacyServers;
 use crate::downstream::{self, App, Connections, Metrics};
+use crate::peers::Peers;
 use crate::reaper;
 use crate::session::id::Key;
 use crate::session::{Slot, Store};
@@ -10,6 +11,7 @@ use crate::upstream::Registry;
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use protocol::config::Gateway;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -33,6 +35,8 @@ pub struct Options {
     pub internal: TcpListener,
     /// Every request on the internal port but `/healthz` carries it in `x-mcp-gateway-key`.
     pub key: String,
+    /// Where other replicas reach the internal port of this one; `None` if they do not.
+    pub advertised: Option<SocketAddr>,
 }
 
 /// A running broker. Dropping it does not end it: see [`Broker::shutdown`].
@@ -45,14 +49,15 @@ pub struct Broker {
 ///
 /// Must be called within a Tokio runtime.
 pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker {
-    let Options { public, internal, key } = options;
+    let Options { public, internal, key, advertised } = options;
     let registry = Arc::new(Registry::start(gateway.clone()));
     let ending = CancellationToken::new();
     let app = Arc::new(App {
-        legacy_servers: LegacyServers::new(gateway.clone(), Arc::clone(&registry), ending.clone()),
-        sessions: Store::new(Key::from_environment(), Arc::clone(&registry)),
+        legacy_servers: LegacyServers::new(gateway.clone(), Arc::clone(&registry), advertised, ending.clone()),
+        sessions: Store::new(Key::from_environment(), Arc::clone(&registry), advertised),
         registry,
         gateway,
+        peers: Peers::new(advertised, key.clone()),
         metrics: Metrics::default(),
         connections: Connections::default(),
         key,

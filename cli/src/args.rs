@@ -4,7 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use controller::source::Source;
 use protocol::config::FilterMode;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// MCP Gateway: many MCP servers behind one endpoint, inside Envoy.
@@ -102,6 +102,10 @@ pub(crate) struct BrokerArgs {
     /// What the filter proves itself with; the same file as for `render`
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// This machine's address for other replicas, that have the same key and MCP_GATEWAY_SESSION_KEY: they pass on what belongs to
+    /// this one
+    #[arg(long, value_name = "ADDR", env = "MCP_GATEWAY_ADVERTISE")]
+    pub(crate) advertise: Option<IpAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -20,7 +20,8 @@ pub(crate) async fn run(args: BrokerArgs) -> Result<(), Failure> {
 
     let mut changes = Changes::follow(source, declaration.clone())?;
     let (gateway, followed) = watch::channel(Arc::new(declaration.gateway));
-    let broker = broker::start(followed, Options { public, internal, key });
+    let advertised = args.advertise.map(|address| SocketAddr::new(address, internal_address.port()));
+    let broker = broker::start(followed, Options { public, internal, key, advertised });
     let mut status = broker.status();
     let told = servers::introduce(&mut status).await;
     console::say(&format!("Broker, for the filter: {internal_address}"));

@@ -67,7 +67,7 @@ async fn start(args: RunArgs) -> Result<Running, Failure> {
 
     let changes = Changes::follow(source, declaration.clone())?;
     let (gateway, followed) = watch::channel(Arc::new(declaration.gateway.clone()));
-    let broker = broker::start(followed, Options { public, internal, key: layout.key.clone() });
+    let broker = broker::start(followed, Options { public, internal, key: layout.key.clone(), advertised: None });
     let rendered = render(&declaration.gateway, &layout);
     let sink = Folder::private(folder.path());
     let unwritten = |error| format!("error: {} cannot be written: {error}", folder.path().display());

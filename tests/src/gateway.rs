@@ -17,6 +17,7 @@ pub struct Config {
     servers: String,
     rest: String,
     front: Front,
+    environment: Vec<String>,
 }
 
 impl Config {
@@ -50,6 +51,13 @@ impl Config {
     #[must_use]
     pub fn process(mut self, name: &str, prefix: &str, command: &[String], more: &str) -> Self {
         let _ = writeln!(self.servers, "  - {{ name: {name}, prefix: {prefix}, command: {command:?}{more} }}");
+        self
+    }
+
+    /// With a variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push(format!("{name}={value}"));
         self
     }
 
@@ -88,7 +96,7 @@ impl Gateway {
         let directory = tempfile::tempdir().expect("a folder for temporary files");
         let file = directory.path().join("gateway.yaml");
         std::fs::write(&file, config.text()).expect("writing gateway.yaml");
-        let process = launch(config.front, &file);
+        let process = launch(config, &file);
         let endpoint = process.says("the gateway tells its endpoint", |line| url_in(line, "/mcp")).await;
         let operator = process.says("the gateway tells where its status is", |line| url_in(line, "/status")).await;
         let gateway = Self { process, endpoint, operator, directory, front: config.front };
@@ -217,19 +225,21 @@ impl Drop for Frozen {
     }
 }
 
-fn launch(front: Front, file: &Path) -> Process {
-    let (any, binary) = ("127.0.0.1:0", built("mcp-gateway"));
-    let mode = match front {
-        Front::Body => "body",
+fn launch(config: &Config, file: &Path) -> Process {
+    let (any, binary, wasm) = ("127.0.0.1:0", built("mcp-gateway"), built("mcp-gateway.wasm"));
+    let mode = match config.front {
+        Front::Body | Front::Broker => "body",
         Front::Header => "header",
-        Front::Broker => {
-            let args = ["broker", "-f", path(file), "--listen", any, "--internal-listen", any];
-            return Process::start(&binary, &args);
-        }
     };
-    let wasm = built("mcp-gateway.wasm");
-    let args = ["run", "-f", path(file), "--listen", any, "--filter-mode", mode];
-    Process::start(&binary, &[&args[..], &["--envoy", path(envoy()), "--wasm", path(&wasm)]].concat())
+    let mut command: Vec<&str> = config.environment.iter().map(String::as_str).collect();
+    command.push(path(&binary));
+    if config.front == Front::Broker {
+        command.extend(["broker", "-f", path(file), "--listen", any, "--internal-listen", any]);
+    } else {
+        command.extend(["run", "-f", path(file), "--listen", any, "--filter-mode", mode]);
+        command.extend(["--envoy", path(envoy()), "--wasm", path(&wasm)]);
+    }
+    Process::start(Path::new("env"), &command)
 }
 
 fn path(path: &Path) -> &str {

@@ -1,7 +1,8 @@
 //! `/mcp`: from the first header to the answer.
 
 use super::body::{self, Unread};
-use super::{App, get, legacy, modern, reply};
+use super::{App, elsewhere, get, legacy, modern, reply};
+use crate::peers::Message;
 use crate::resolve::{self, Owner};
 use crate::upstream::Registry;
 use axum::body::Body;
@@ -38,11 +39,14 @@ pub(super) struct FromFilter<'a> {
     pub(super) server: Option<&'a str>,
     /// An upstream session that its server refused.
     pub(super) lost: Option<Lost<'a>>,
+    /// It came on the internal port: from the filter, or passed on by another replica.
+    pub(super) is_internal: bool,
 }
 
 impl<'a> FromFilter<'a> {
     fn read(headers: &'a HeaderMap) -> Self {
-        Self { server: text(headers, names::SERVER), lost: text(headers, names::LOST_SESSION).and_then(Lost::parse) }
+        let lost = text(headers, names::LOST_SESSION).and_then(Lost::parse);
+        Self { server: text(headers, names::SERVER), lost, is_internal: true }
     }
 }
 
@@ -102,10 +106,18 @@ async fn handle(app: &Arc<App>, request: Request, from_filter: bool) -> Response
         }
     };
     let accepts = admitted.accepts;
-    let answer = match admitted.verb {
-        Verb::Get => get::open(app, &head, text(&parts.headers, names::LAST_EVENT_ID)).await,
-        Verb::Delete => get::delete(app, &head),
-        Verb::Post => {
+    let passed = match admitted.verb {
+        Verb::Get | Verb::Delete => {
+            let message = Message::bare(parts.method.clone(), &parts.headers, from_filter);
+            elsewhere::of_session(app, head.session, message).await
+        }
+        Verb::Post => None,
+    };
+    let answer = match (passed, admitted.verb) {
+        (Some(passed), _) => passed,
+        (None, Verb::Get) => get::open(app, &head, text(&parts.headers, names::LAST_EVENT_ID)).await,
+        (None, Verb::Delete) => get::delete(app, &head),
+        (None, Verb::Post) => {
             let filter = if from_filter { FromFilter::read(&parts.headers) } else { FromFilter::default() };
             return post(app, &head, &parts.headers, body, admitted.era, accepts, filter).await;
         }

@@ -1,22 +1,26 @@
 //! What only the filter may ask.
 
-use super::{App, reply};
+use super::{App, elsewhere, reply};
+use crate::peers::Message;
 use crate::resolve;
 use crate::upstream::Way;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use protocol::era::{Era, MODERN};
 use protocol::error::{Refusal, code};
 use protocol::http::{Accepts, header as names};
-use protocol::resolve::{Answer, Changed, Destination, Epoch, Outcome, Question};
+use protocol::resolve::{Answer, CHANGED_PATH, Changed, Destination, Epoch, Outcome, PATH, Question};
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
 /// Seconds for which the filter may keep a decision. A session in use is asked for this often, so it is not taken for idle.
 const TTL: u32 = 300;
+
+/// Bytes of the longest decision of another replica.
+const DECISION_LIMIT: usize = 1 << 20;
 
 /// Lets in only who holds the key.
 pub(super) async fn check_key(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -29,7 +33,7 @@ pub(super) async fn check_key(State(app): State<Arc<App>>, request: Request, nex
 }
 
 /// `POST /resolve`.
-pub(super) async fn resolve(State(app): State<Arc<App>>, body: Bytes) -> Response {
+pub(super) async fn resolve(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
     let question: Question = match serde_json::from_slice(&body) {
         Ok(question) => question,
         Err(error) => {
@@ -40,7 +44,12 @@ pub(super) async fn resolve(State(app): State<Arc<App>>, body: Bytes) -> Respons
     };
     // Read first: a decision made while things change is then outdated rather than kept.
     let epoch = app.registry.epoch();
-    let outcome = decide(&app, &question).await.unwrap_or_else(Outcome::Refuse);
+    let message = Message::of_filter(PATH, &headers, body);
+    let outcome = match elsewhere::of_session(&app, question.session.as_deref(), message).await {
+        Some(passed) => read(passed).await,
+        None => decide(&app, &question).await,
+    };
+    let outcome = outcome.unwrap_or_else(Outcome::Refuse);
     answer(&Answer { epoch, ttl: TTL, outcome })
 }
 
@@ -50,14 +59,28 @@ pub(super) async fn epoch(State(app): State<Arc<App>>) -> Response {
 }
 
 /// `POST /changed`.
-pub(super) async fn changed(State(app): State<Arc<App>>, body: Bytes) -> Response {
-    if let Ok(Changed { session, server }) = serde_json::from_slice(&body)
-        && let Ok(session) = app.sessions.find(&session, &app.limits())
+pub(super) async fn changed(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+    let Ok(Changed { session, server }) = serde_json::from_slice(&body) else { return reply::empty(204) };
+    let message = Message::of_filter(CHANGED_PATH, &headers, body);
+    if elsewhere::of_session(&app, Some(&session), message).await.is_some() {
+        return reply::empty(204);
+    }
+    if let Ok(session) = app.sessions.find(&session, &app.limits())
         && let Some(upstream) = session.open_upstream(&server).await
     {
         upstream.lists_changed();
     }
     reply::empty(204)
+}
+
+/// What another replica decided. The epoch that it was decided in is that one's, and says nothing here.
+async fn read(passed: Result<Response, Refusal>) -> Result<Outcome, Refusal> {
+    let body = axum::body::to_bytes(passed?.into_body(), DECISION_LIMIT).await.unwrap_or_default();
+    let read: Result<Answer, _> = serde_json::from_slice(&body);
+    read.map(|answer| answer.outcome).map_err(|error| {
+        tracing::error!(%error, "a decision of another replica could not be read: do their versions match?");
+        Refusal::upstream(Era::Legacy, "The gateway's replicas do not understand one another.".to_owned())
+    })
 }
 
 async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal> {

@@ -3,9 +3,10 @@
 use super::capabilities::capabilities;
 use super::endpoint::Posted;
 use super::internal::missing_session;
-use super::{App, batch, extension, lists, notices, reply, tasks};
+use super::{App, batch, elsewhere, extension, lists, notices, reply, tasks};
 use crate::bridge;
 use crate::catalog::Kind;
+use crate::peers::Message;
 use crate::resolve::{self, Owner};
 use crate::session::Session;
 use crate::session::id::ClientSaid;
@@ -29,6 +30,9 @@ const LEVELS: &[&str] = &["debug", "info", "notice", "warning", "error", "critic
 
 /// Answers what a legacy client posted.
 pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> {
+    if let Some(passed) = elsewhere::of_session(app, posted.head.session, Message::posted(posted)).await {
+        return passed;
+    }
     if posted.envelope.batch {
         let session = session(app, posted)?;
         return batch::post(app, &session, posted).await;

@@ -8,6 +8,7 @@
 mod batch;
 mod body;
 mod capabilities;
+mod elsewhere;
 mod endpoint;
 mod extension;
 mod get;
@@ -30,6 +31,7 @@ pub(crate) use metrics::Metrics;
 pub(crate) use sse::Connections;
 
 use crate::crossing::modern_client::LegacyServers;
+use crate::peers::Peers;
 use crate::session::Store;
 use crate::upstream::Registry;
 use axum::Router;
@@ -46,6 +48,7 @@ pub(crate) struct App {
     pub(crate) registry: Arc<Registry>,
     pub(crate) sessions: Store,
     pub(crate) legacy_servers: LegacyServers,
+    pub(crate) peers: Peers,
     pub(crate) metrics: Metrics,
     /// Clients of HTTP+SSE.
     pub(crate) connections: Connections,

@@ -3,9 +3,10 @@
 use super::capabilities::capabilities;
 use super::endpoint::Posted;
 use super::legacy::{NO_COMPLETION, completed, instructions, without};
-use super::{App, extension, listen, lists, reply, tasks};
+use super::{App, elsewhere, extension, listen, lists, reply, tasks};
 use crate::bridge;
 use crate::catalog::Kind;
+use crate::peers::Message;
 use crate::resolve::{self, Owner};
 use crate::upstream::Way;
 use axum::response::Response;
@@ -77,6 +78,10 @@ async fn forward(
     let crossed = server.way(Era::Modern, false) == Some(Way::Crossed);
     let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
     if crossed {
+        let home = app.legacy_servers.elsewhere(&posted.body);
+        if let Some(passed) = elsewhere::at(app, Era::Modern, home, Message::posted(posted)).await {
+            return passed;
+        }
         return app.legacy_servers.call(request, method, &name, posted.headers).await;
     }
     bridge::modern(request, method, named.then_some(name.as_str()), posted.headers, app.ending.clone()).await

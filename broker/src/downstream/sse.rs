@@ -4,13 +4,14 @@
 use super::body::{self, Unread};
 use super::endpoint::{FromFilter, Posted, head, unambiguous};
 use super::relay::{self, Messages};
-use super::{App, batch, get, keepalive, legacy, reply};
+use super::{App, batch, elsewhere, get, keepalive, legacy, reply};
+use crate::peers::Message;
 use crate::session::Session;
 use crate::upstream::random_id;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -22,6 +23,7 @@ use protocol::request::{Envelope, MessageKind};
 use protocol::route::{Head, Verb, admit, admit_source, no_batches, verify};
 use protocol::sse;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -98,6 +100,7 @@ fn connect(app: &Arc<App>, head: &Head<'_>) -> Result<Response, Refusal> {
         ended: app.ending.child_token(),
     });
     let id = random_id();
+    let name = app.peers.name(id.clone());
     {
         let mut all = app.connections.lock();
         if all.len() >= app.limits().sessions {
@@ -105,7 +108,7 @@ fn connect(app: &Arc<App>, head: &Head<'_>) -> Result<Response, Refusal> {
         }
         all.insert(id.clone(), Arc::clone(&connection));
     }
-    let endpoint = format!("event: endpoint\ndata: {}?sessionId={id}\n\n", path::SSE_MESSAGE);
+    let endpoint = format!("event: endpoint\ndata: {}?sessionId={name}\n\n", path::SSE_MESSAGE);
     let ended = connection.ended.clone().cancelled_owned();
     let open = Open { app: Arc::clone(app), id, connection };
     let events = once(async { Bytes::from(endpoint) }).chain(keepalive::with_comments(receiver));
@@ -120,19 +123,19 @@ pub(super) async fn message(State(app): State<Arc<App>>, request: Request) -> Re
     let (parts, body) = request.into_parts();
     let accepts = Accepts::parse(parts.headers.get("accept").and_then(|value| value.to_str().ok()));
     let taken = take(&app, &parts, body).await;
-    let method = taken.as_ref().ok().and_then(Option::as_deref);
+    let method = taken.as_ref().ok().and_then(|(method, _)| method.as_deref());
     app.metrics.count(method, taken.is_err());
     match taken {
-        Ok(_) => reply::accepted(),
+        Ok((_, response)) => response,
         Err(Unread { refusal, id }) => reply::refusal(&refusal, id.as_ref(), accepts),
     }
 }
 
-/// Takes a message of a client, which is answered on its stream. Its method.
-async fn take(app: &Arc<App>, parts: &Parts, body: Body) -> Result<Option<String>, Unread> {
+/// Takes a message of a client, which is answered on its stream. Its method, and the answer to the POST.
+async fn take(app: &Arc<App>, parts: &Parts, body: Body) -> Result<(Option<String>, Response), Unread> {
     let head = head(parts);
-    let connection = match admitted(app, parts, &head) {
-        Ok(connection) => connection,
+    let (home, connection) = match admitted(app, parts, &head) {
+        Ok(admitted) => admitted,
         Err(refusal) => {
             body::ignore(body).await;
             return Err(Unread { refusal, id: None });
@@ -141,11 +144,24 @@ async fn take(app: &Arc<App>, parts: &Parts, body: Body) -> Result<Option<String
     let (body, envelope) = body::read(body, app.gateway().limits.held_body_bytes as usize).await?;
     let id = envelope.id.clone();
     let method = envelope.method.clone();
-    accept(app, &connection, &head, parts.headers.clone(), envelope, body).map_err(|refusal| Unread { refusal, id })?;
-    Ok(method)
+    let answer = match connection {
+        Some(connection) => {
+            accept(app, &connection, &head, parts.headers.clone(), envelope, body).map(|()| reply::accepted())
+        }
+        None => {
+            let message =
+                Message { path: &parts.uri.to_string(), ..Message::bare(Method::POST, &parts.headers, false) };
+            let passed = elsewhere::at(app, Era::Legacy, home, Message { body, ..message }).await;
+            passed.unwrap_or_else(|| Err(Refusal::unknown_session()))
+        }
+    };
+    answer.map(|answer| (method, answer)).map_err(|refusal| Unread { refusal, id })
 }
 
-fn admitted(app: &App, parts: &Parts, head: &Head<'_>) -> Result<Arc<Connection>, Refusal> {
+/// The stream that a message belongs to, and the replica that has it.
+type Found = (Option<SocketAddr>, Option<Arc<Connection>>);
+
+fn admitted(app: &App, parts: &Parts, head: &Head<'_>) -> Result<Found, Refusal> {
     unambiguous(&parts.headers)?;
     let admitted = admit(head, &app.gateway().access)?;
     if admitted.verb != Verb::Post {
@@ -157,8 +173,9 @@ fn admitted(app: &App, parts: &Parts, head: &Head<'_>) -> Result<Arc<Connection>
         return Err(Refusal::transport(400, code::TRANSPORT, message));
     }
     let query = parts.uri.query().unwrap_or_default();
-    let id = query.split('&').find_map(|pair| pair.strip_prefix("sessionId=")).unwrap_or_default();
-    app.connections.lock().get(id).cloned().ok_or_else(Refusal::unknown_session)
+    let name = query.split('&').find_map(|pair| pair.strip_prefix("sessionId=")).unwrap_or_default();
+    let (home, id) = app.peers.named(name).ok_or_else(Refusal::unknown_session)?;
+    Ok((home, app.connections.lock().get(&id).cloned()))
 }
 
 fn accept(

@@ -8,6 +8,7 @@ use crate::seal::{Seal, random};
 use protocol::era::Revision;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bytes of the longest id: Node's HTTP servers take 16 KiB of headers in all.
@@ -42,6 +43,9 @@ pub struct Claims {
     /// Until when it is honoured without a session in memory, in seconds since 1970.
     #[serde(rename = "e")]
     pub expires: u64,
+    /// The internal port of the replica that made it, if others can reach that.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<SocketAddr>,
     /// What the client said of itself; `None` if that is too long for an id, so that only memory has it.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientSaid>,
@@ -113,6 +117,7 @@ mod tests {
             revision: Revision::V2025_06_18,
             issued: 1,
             expires: 2,
+            home: None,
             client: Some(ClientSaid {
                 capabilities: RawValue::from_string(capabilities.to_owned()).unwrap(),
                 info: Some(RawValue::from_string(r#"{"name":"é"}"#.to_owned()).unwrap()),

@@ -7,6 +7,7 @@ use protocol::config::Limits;
 use protocol::era::Revision;
 use protocol::error::Refusal;
 use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ const EVICTED_SHARE: usize = 100;
 pub struct Store {
     key: Key,
     registry: Arc<Registry>,
+    /// Where other replicas reach this one.
+    home: Option<SocketAddr>,
     sessions: Mutex<Sessions>,
 }
 
@@ -34,8 +37,8 @@ struct Sessions {
 
 impl Store {
     /// An empty store.
-    pub fn new(key: Key, registry: Arc<Registry>) -> Self {
-        Self { key, registry, sessions: Mutex::default() }
+    pub fn new(key: Key, registry: Arc<Registry>, home: Option<SocketAddr>) -> Self {
+        Self { key, registry, home, sessions: Mutex::default() }
     }
 
     /// Opens a session: it and its id. Sessions beyond the limit end, those first that were not used for longest.
@@ -43,7 +46,8 @@ impl Store {
         let issued = now();
         let expires = issued + LIFETIME.as_secs().max(limits.session_idle_seconds);
         let handle = Handle::random();
-        let mut claims = Claims { handle, revision, issued, expires, client: Some(client.clone()) };
+        let home = self.home;
+        let mut claims = Claims { handle, revision, issued, expires, home, client: Some(client.clone()) };
         let id = self.key.seal(&mut claims);
         let session = Arc::new(self.session(handle, revision, expires, client));
         self.insert(&session, limits);
@@ -62,18 +66,23 @@ impl Store {
             session.touch();
             return Ok(session);
         }
-        // Made before this process began, with the same key.
+        // Made by another process with the same key.
+        let has_ended = self.lock().has_ended(&claims);
         let client = claims.client.ok_or_else(Refusal::unknown_session)?;
-        let known = {
-            let sessions = self.lock();
-            sessions.ended.contains(&(claims.expires, claims.handle)) || claims.expires <= sessions.floor
-        };
-        if known || claims.expires <= now() {
+        if has_ended || claims.expires <= now() {
             return Err(Refusal::unknown_session());
         }
         let session = Arc::new(self.session(claims.handle, claims.revision, claims.expires, client));
         self.insert(&session, limits);
         Ok(session)
+    }
+
+    /// The replica where the session of an id lives, as long as this one knows nothing of it.
+    pub fn home(&self, id: &str) -> Option<SocketAddr> {
+        let claims = self.key.open(id)?;
+        let sessions = self.lock();
+        let is_known = sessions.live.contains_key(&claims.handle) || sessions.has_ended(&claims);
+        claims.home.filter(|_| !is_known)
     }
 
     /// Ends a session: its id is refused from now on, its upstream sessions are ended in the background.
@@ -136,6 +145,10 @@ impl Store {
 }
 
 impl Sessions {
+    fn has_ended(&self, claims: &Claims) -> bool {
+        self.ended.contains(&(claims.expires, claims.handle)) || claims.expires <= self.floor
+    }
+
     /// At least `count` sessions, those that were not used for longest.
     fn oldest(&self, count: usize) -> Vec<Arc<Session>> {
         let mut all: Vec<_> = self.live.values().cloned().collect();
@@ -177,7 +190,7 @@ mod tests {
             editing: Editing::default(),
         };
         let (_, gateway) = watch::channel(Arc::new(gateway));
-        Store::new(Key::derive("a secret that is long enough for a key"), Arc::new(Registry::start(gateway)))
+        Store::new(Key::derive("a secret that is long enough for a key"), Arc::new(Registry::start(gateway)), None)
     }
 
     #[tokio::test]

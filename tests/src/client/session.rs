@@ -58,6 +58,12 @@ impl Session {
         Self { http: http.clone(), url: url.to_owned(), id, revision, next: Arc::new(AtomicU64::new(1)) }
     }
 
+    /// The same session at another endpoint.
+    #[must_use]
+    pub fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
     /// A request in this session.
     pub fn request(&self, method: &str) -> Request {
         self.http.request(method, &self.url).header("mcp-session-id", &self.id)

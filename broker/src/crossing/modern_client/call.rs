@@ -398,7 +398,7 @@ impl Call {
             self.questions.pending.iter().map(|pending| (pending.key.clone(), pending.asked)).collect();
         let retry = self.inner.held.wait(handle, asked);
         let patience = self.inner.patience();
-        let awaited = Awaited::Call { replica: self.inner.states.replica, handle };
+        let awaited = self.inner.states.awaited(handle);
         let state = self.inner.states.seal(&self.request.subject, awaited, self.rounds, patience);
         let requests = self.questions.pending.iter().map(|pending| (pending.key.as_str(), pending.request.as_str()));
         if !round.end(200, &outcome::response(&round.id, &input_required(requests, &state))).await {

@@ -41,6 +41,7 @@ use protocol::route::CallKind;
 use round::Round;
 use serde_json::value::RawValue;
 use state::{Awaited, States, Subject};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -87,10 +88,11 @@ fn invalid(why: String) -> Refusal {
 }
 
 impl LegacyServers {
-    /// Without sessions. `ending` ends all calls.
+    /// Without sessions. `home` is where other replicas reach this one; `ending` ends all calls.
     pub(crate) fn new(
         gateway: watch::Receiver<Arc<Gateway>>,
         registry: Arc<Registry>,
+        home: Option<SocketAddr>,
         ending: CancellationToken,
     ) -> Self {
         let tasks = TaskTracker::new();
@@ -99,11 +101,17 @@ impl LegacyServers {
             registry,
             pool: Pool::new(tasks.clone()),
             held: HeldCalls::default(),
-            states: States::from_environment(),
+            states: States::from_environment(home),
             hubs: Hubs::default(),
             ending,
             tasks,
         }))
+    }
+
+    /// The replica in which the call waits that a request goes on with, if it is another one.
+    pub(crate) fn elsewhere(&self, body: &[u8]) -> Option<SocketAddr> {
+        let text = String::from_utf8_lossy(body);
+        self.0.states.elsewhere(Said::read(&text)?.state?)
     }
 
     /// Carries a modern client's request to a legacy server. `target` is the name or URI as the server knows it, `headers`

@@ -9,6 +9,7 @@ use protocol::era::Era;
 use protocol::error::{Refusal, code};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Bytes of the longest state that is looked at.
@@ -61,7 +62,13 @@ pub(super) struct State {
 pub(super) enum Awaited {
     /// A call that waits in this replica of the gateway.
     #[serde(rename = "c")]
-    Call { replica: u128, handle: u128 },
+    Call {
+        replica: u128,
+        handle: u128,
+        /// Where other replicas reach that one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        home: Option<SocketAddr>,
+    },
     /// A new attempt, after the user has been to these pages.
     #[serde(rename = "p")]
     Pages {
@@ -76,13 +83,29 @@ pub(super) enum Awaited {
 pub(super) struct States {
     seal: Seal,
     /// Which process this is.
-    pub(super) replica: u128,
+    replica: u128,
+    /// Where other replicas reach it.
+    home: Option<SocketAddr>,
 }
 
 impl States {
     /// With the key of the environment, see [`Seal::from_environment`].
-    pub(super) fn from_environment() -> Self {
-        Self { seal: Seal::from_environment("request state"), replica: handle() }
+    pub(super) fn from_environment(home: Option<SocketAddr>) -> Self {
+        Self { seal: Seal::from_environment("request state"), replica: handle(), home }
+    }
+
+    /// What the answers are for that a call of this process waits for.
+    pub(super) fn awaited(&self, handle: u128) -> Awaited {
+        Awaited::Call { replica: self.replica, handle, home: self.home }
+    }
+
+    /// The replica that a client's `requestState` (raw JSON) leads to, if it is another one.
+    pub(super) fn elsewhere(&self, raw: &str) -> Option<SocketAddr> {
+        let text = serde_json::from_str::<String>(raw).ok().filter(|text| text.len() <= LONGEST)?;
+        match self.seal.open::<State>(&text)?.awaited {
+            Awaited::Call { replica, home, .. } if replica != self.replica => home,
+            _ => None,
+        }
     }
 
     /// A state that holds for `lifetime`.
@@ -143,7 +166,7 @@ mod tests {
     }
 
     fn states(secret: &str) -> States {
-        States { seal: Seal::derive("request state", secret), replica: handle() }
+        States { seal: Seal::derive("request state", secret), replica: handle(), home: None }
     }
 
     fn raw(state: &str) -> String {
@@ -153,7 +176,7 @@ mod tests {
     #[test]
     fn a_state_holds_for_its_call_its_replica_and_its_time() {
         let states_here = states("a");
-        let awaited = Awaited::Call { replica: states_here.replica, handle: 7 };
+        let awaited = states_here.awaited(7);
         let minute = Duration::from_secs(60);
         let state = raw(&states_here.seal(&subject(), awaited.clone(), 1, minute));
         assert_eq!(states_here.open(&state, &subject()).unwrap().awaited, awaited);
