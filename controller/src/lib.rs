@@ -1,9 +1,10 @@
 //! From what an operator declares to the proxy's configuration.
 //!
 //! [`source`] reads and checks a declaration, [`render`] turns it into Envoy's configuration, [`sink`] writes that where
-//! a running Envoy takes it up.
+//! a running Envoy takes it up. [`oci`] keeps the filter's module in registries.
 
 pub mod model;
+pub mod oci;
 pub mod render;
 pub mod sink;
 pub mod source;
