@@ -9,11 +9,12 @@ pub enum Backend {
     Refs {
         /// `backendRefs` of the rule, as they stand, namespaces filled in.
         refs: Vec<Value>,
-        /// Its `filters` that a call can pass; those that were left out are reported in the registration's status.
+        /// Its `filters` that a call can pass; those that were left out are reported in the registration's status. There is no
+        /// `URLRewrite` among them: what it comes to is `host`, and the path of the server's URL.
         filters: Vec<Value>,
         /// Its `timeouts`.
         timeouts: Option<Value>,
-        /// The host that the server expects.
+        /// The host that the server expects, without a port.
         host: String,
     },
     /// To a server outside of the mesh.

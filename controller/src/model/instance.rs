@@ -29,8 +29,19 @@ pub struct Instance {
     pub editing: Editing,
     /// What the filter proves itself with to the broker.
     pub key: String,
+    /// The cluster that all of it is in.
+    pub cluster: Cluster,
     /// The servers, oldest first: the order of lists, and who wins where two claim one name.
     pub servers: Vec<Upstream>,
+}
+
+/// A Kubernetes cluster, as far as its objects depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// What the host names of services end with, as `cluster.local`.
+    pub domain: String,
+    /// The controller's own namespace: brokers let it ask for their status.
+    pub controller_namespace: String,
 }
 
 /// How the filter comes into Istio's Envoy.
@@ -47,7 +58,7 @@ pub enum Mode {
 pub struct Listener {
     /// Its name (`sectionName`).
     pub name: String,
-    /// Its port.
+    /// The port that Envoy listens on for it: the listener's own, unless the gateway's `Service` maps that to another.
     pub port: u16,
     /// Its hostname, which may begin with `*.`; `None` for any.
     pub hostname: Option<String>,

@@ -10,5 +10,5 @@ mod upstream;
 
 pub use backend::{Backend, External};
 pub use broker::{BrokerSpec, Module};
-pub use instance::{Instance, Listener, Mode, ObjectName, Owner};
+pub use instance::{Cluster, Instance, Listener, Mode, ObjectName, Owner};
 pub use upstream::Upstream;

@@ -5,22 +5,42 @@
 use protocol::error::{Refusal, code};
 use serde_json::{Value, json};
 
+/// Envoy gives a reason for each of its own replies; a filter in Wasm gives none.
+const NONE_OF_THE_FILTER: &str = "response.code_details != ''";
+
 /// `local_reply_config` of the connection manager.
 pub(super) fn config() -> Value {
-    let mappers = [
-        reply(400, code::TRANSPORT, "This is no HTTP request that the gateway can read."),
-        reply(404, code::TRANSPORT, "Nothing is at this path: the MCP endpoint is /mcp."),
-        reply(413, code::TRANSPORT, "The request is too large."),
-        reply(431, code::TRANSPORT, "The request's headers are too large."),
-        reply(503, code::INTERNAL, "The gateway cannot reach what should answer this: try again."),
-        reply(504, code::INTERNAL, "What should answer this did not do so in time."),
-        error(none_of_the_filter(), code::INTERNAL, "The gateway could not serve this request."),
+    let condition = cel(NONE_OF_THE_FILTER);
+    json!({ "mappers": mappers(&condition) })
+}
+
+/// The same, for requests alone that came to routes whose names begin with `prefix`, and with what the other filters of a mesh
+/// answer.
+pub(super) fn config_for_routes(prefix: &str) -> Value {
+    let condition = cel(&format!("{NONE_OF_THE_FILTER} && xds.route_name.startsWith('{prefix}')"));
+    let mut all = vec![
+        reply(&condition, 401, code::TRANSPORT, "The request is not authenticated."),
+        reply(&condition, 403, code::TRANSPORT, "The request is not allowed."),
+        reply(&condition, 429, code::TRANSPORT, "There are too many requests: try again later."),
     ];
-    json!({ "mappers": mappers })
+    all.extend(mappers(&condition));
+    json!({ "mappers": all })
+}
+
+fn mappers(condition: &Value) -> Vec<Value> {
+    vec![
+        reply(condition, 400, code::TRANSPORT, "This is no HTTP request that the gateway can read."),
+        reply(condition, 404, code::TRANSPORT, "Nothing is at this path: the MCP endpoint is /mcp."),
+        reply(condition, 413, code::TRANSPORT, "The request is too large."),
+        reply(condition, 431, code::TRANSPORT, "The request's headers are too large."),
+        reply(condition, 503, code::INTERNAL, "The gateway cannot reach what should answer this: try again."),
+        reply(condition, 504, code::INTERNAL, "What should answer this did not do so in time."),
+        error(condition.clone(), code::INTERNAL, "The gateway could not serve this request."),
+    ]
 }
 
 /// The error for replies with one status.
-fn reply(status: u16, code: i64, message: &'static str) -> Value {
+fn reply(condition: &Value, status: u16, code: i64, message: &'static str) -> Value {
     let by_status = json!({
         "status_code_filter": {
             "comparison": {
@@ -29,17 +49,17 @@ fn reply(status: u16, code: i64, message: &'static str) -> Value {
             },
         },
     });
-    error(json!({ "and_filter": { "filters": [none_of_the_filter(), by_status] } }), code, message)
+    error(json!({ "and_filter": { "filters": [condition, by_status] } }), code, message)
 }
 
-/// Envoy gives a reason for each of its own replies; a filter in Wasm gives none.
-fn none_of_the_filter() -> Value {
+/// A condition on Envoy's attributes.
+fn cel(expression: &str) -> Value {
     json!({
         "extension_filter": {
             "name": "envoy.access_loggers.extension_filters.cel",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                "expression": "response.code_details != ''",
+                "expression": expression,
             },
         },
     })

@@ -6,6 +6,7 @@
 mod bootstrap;
 mod clusters;
 mod extension;
+pub mod kubernetes;
 mod listener;
 mod local_replies;
 mod plugin;
