@@ -26,6 +26,7 @@ pub(crate) fn add(rendered: &mut Rendered) -> Result<(), Failure> {
     listener["name"] = json!(PLAIN);
     let manager = listener.pointer_mut("/filter_chains/0/filters/0/typed_config").ok_or_else(changed)?;
     manager["stat_prefix"] = json!(PLAIN);
+    manager.as_object_mut().and_then(|manager| manager.remove("rds")).ok_or_else(changed)?;
     manager["route_config"] = json!({
         "name": PLAIN,
         "virtual_hosts": [{

@@ -5,7 +5,7 @@ use crate::envoy::Envoy;
 use crate::{Failure, plain};
 use broker::status::State;
 use broker::{Broker, Options};
-use controller::render::{BOOTSTRAP_FILE, Layout, render};
+use controller::render::{BOOTSTRAP_FILE, Layout, render, routed};
 use controller::sink::Folder;
 use controller::source::Source;
 use protocol::config::FilterMode;
@@ -64,7 +64,7 @@ impl Rig {
         let folder = tempfile::Builder::new().prefix("mcp-gateway-bench-").tempdir();
         let folder = folder.map_err(|error| format!("error: no folder can be made: {error}"))?;
         let backend = Backend::start().await?;
-        let gateway = declare(folder.path(), backend.address)?;
+        let gateway = routed(declare(folder.path(), backend.address)?);
         let (public, internal) = (bind().await?, bind().await?);
         let admin = folder.path().join("admin.sock");
         let layout = Layout {

@@ -58,20 +58,20 @@ pub(crate) fn lookup(view: &View, era: Era, kind: CallKind, name: &str) -> Resul
 }
 
 /// The server of a question of the filter.
-pub(crate) async fn target(registry: &Registry, era: Era, target: &Target) -> Result<Arc<Server>, Refusal> {
+pub(crate) async fn target(registry: &Registry, era: Era, target: &Target) -> Result<Owner, Refusal> {
     let (kind, name) = match target {
         Target::Server(name) => {
             let server = registry
                 .get(name)
                 .ok_or_else(|| Refusal::upstream(era, format!("Server {name} is not configured.")))?;
             usable(era, &server).await?;
-            return Ok(server);
+            return Ok(Owner { server, added: 0..0 });
         }
         Target::Tool(name) => (CallKind::Tool, name),
         Target::Prompt(name) => (CallKind::Prompt, name),
         Target::Resource(uri) => (CallKind::Resource, uri),
     };
-    owner(registry, era, kind, name).await.map(|owner| owner.server)
+    owner(registry, era, kind, name).await
 }
 
 /// How a server's messages become the client's.

@@ -1,7 +1,7 @@
 //! The broker as a whole: its start and its end.
 
 use crate::crossing::modern_client::LegacyServers;
-use crate::downstream::{self, App, Connections, Metrics};
+use crate::downstream::{self, App, Connections, Filters, Metrics};
 use crate::peers::Peers;
 use crate::reaper;
 use crate::session::id::Key;
@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Options {
     /// A whole gateway on its own: `/mcp`, `/healthz`, `/readyz`, `/status`, `/metrics`.
     pub public: TcpListener,
-    /// For the filter: `/mcp`, `/resolve`, `/epoch`, `/changed`, `/healthz`.
+    /// For the filter: `/mcp`, `/resolve`, `/table`, `/changed`, `/healthz`.
     pub internal: TcpListener,
     /// Every request on the internal port but `/healthz` carries it in `x-mcp-gateway-key`.
     pub key: String,
@@ -59,6 +59,7 @@ pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker
         gateway,
         peers: Peers::new(advertised, key.clone()),
         metrics: Metrics::default(),
+        filters: Filters::default(),
         connections: Connections::default(),
         key,
         ending,

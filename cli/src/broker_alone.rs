@@ -5,6 +5,7 @@ use crate::follow::Changes;
 use crate::signals::Signals;
 use crate::{Failure, console, key, servers, validate};
 use broker::Options;
+use controller::render::routed;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -19,7 +20,7 @@ pub(crate) async fn run(args: BrokerArgs) -> Result<(), Failure> {
     let (public_address, internal_address) = (address(&public)?, address(&internal)?);
 
     let mut changes = Changes::follow(source, declaration.clone())?;
-    let (gateway, followed) = watch::channel(Arc::new(declaration.gateway));
+    let (gateway, followed) = watch::channel(Arc::new(routed(declaration.gateway)));
     let advertised = args.advertise.map(|address| SocketAddr::new(address, internal_address.port()));
     let broker = broker::start(followed, Options { public, internal, key, advertised });
     let mut status = broker.status();
@@ -33,7 +34,7 @@ pub(crate) async fn run(args: BrokerArgs) -> Result<(), Failure> {
         tokio::select! {
             () = signals.next() => break,
             declaration = changes.next() => {
-                gateway.send_replace(Arc::new(declaration.gateway));
+                gateway.send_replace(Arc::new(routed(declaration.gateway)));
             }
         }
     }

@@ -1,12 +1,12 @@
 //! Applying a changed declaration to a running gateway without losing a call.
 //!
-//! New clusters come first, then the filter's table that names them, then the broker's catalogue that shows them. Old
-//! clusters go last, when calls that were routed to them have had time to begin.
+//! New clusters come first, then routes to them, then the broker, which tells the filter. Old routes go when the filter has
+//! forgotten them and calls that take them have had time to begin, old clusters last.
 
 use crate::console;
 use crate::envoy::{Admin, Versions};
 use crate::follow::Changes;
-use controller::render::{Layout, Rendered, render};
+use controller::render::{Layout, Rendered, Routes, render, routed};
 use controller::sink::Folder;
 use controller::source::Declaration;
 use protocol::config::Gateway;
@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 /// How long Envoy may take to take up a file.
 const UPTAKE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
-/// How long a cluster stays after the filter has forgotten it.
+/// How long routes and clusters stay that the broker has forgotten. The filter forgets them within two seconds.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// The parts that a change goes to.
@@ -50,8 +50,8 @@ impl Applier {
                 }
                 () = sleep_until(deadline), if drained.is_some() => {
                     drained = None;
-                    if let Err(error) = self.folder.write_clusters(&self.rendered.clusters) {
-                        console::complain(&format!("clusters that are no longer needed stay: {error}"));
+                    if let Err(error) = self.tidy().await {
+                        console::complain(&format!("routes and clusters that are no longer needed stay: {error}"));
                     }
                 }
             }
@@ -65,16 +65,29 @@ impl Applier {
                 declaration.listen
             ));
         }
-        let next = render(&declaration.gateway, &self.layout);
-        let both = next.clusters.union(&self.rendered.clusters);
-        let written = |error: std::io::Error| format!("its files cannot be written: {error}");
-        self.folder.write_clusters(&both).map_err(written)?;
-        self.taken_up("clusters", |in_force| in_force.clusters == both.version).await?;
+        let gateway = routed(declaration.gateway);
+        let next = render(&gateway, &self.layout);
+        let clusters = next.clusters.union(&self.rendered.clusters);
+        self.folder.write_clusters(&clusters).map_err(written)?;
+        self.taken_up("clusters", |in_force| in_force.clusters == clusters.version).await?;
+        self.renew_routes(&next.routes.union(&self.rendered.routes)).await?;
         self.folder.write_extension(&next.extension).map_err(written)?;
         self.taken_up("filter", |in_force| in_force.extension == next.extension.version).await?;
         self.rendered = next;
-        self.gateway.send_replace(Arc::new(declaration.gateway));
+        self.gateway.send_replace(Arc::new(gateway));
         Ok(())
+    }
+
+    /// Leaves only what is needed.
+    async fn tidy(&self) -> Result<(), String> {
+        self.renew_routes(&self.rendered.routes).await?;
+        self.folder.write_clusters(&self.rendered.clusters).map_err(written)
+    }
+
+    async fn renew_routes(&self, routes: &Routes) -> Result<(), String> {
+        self.folder.write_routes(routes).map_err(written)?;
+        let version = routes.resources().version;
+        self.taken_up("routes", |in_force| in_force.routes == version).await
     }
 
     /// Waits until Envoy says so. An Envoy that is starting again reads the files anyway.
@@ -87,4 +100,8 @@ impl Applier {
         let taken = timeout(UPTAKE, wait).await;
         taken.map_err(|_| format!("Envoy has not taken up the {what}; its log says why"))
     }
+}
+
+fn written(error: std::io::Error) -> String {
+    format!("its files cannot be written: {error}")
 }

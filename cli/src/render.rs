@@ -2,7 +2,7 @@
 
 use crate::args::RenderArgs;
 use crate::{Failure, console, key, validate};
-use controller::render::{self, BOOTSTRAP_FILE, Layout};
+use controller::render::{self, BOOTSTRAP_FILE, Layout, routed};
 use controller::sink::Folder;
 use std::path::PathBuf;
 
@@ -18,10 +18,9 @@ pub(crate) fn render(args: &RenderArgs) -> Result<(), Failure> {
         admin: None,
         system_ca: system_ca(),
     };
-    let secret = args.key_file.is_some() || declaration.gateway.servers.iter().any(|s| !s.headers.is_empty());
-    let folder = if secret { Folder::private(&args.output) } else { Folder::shared(&args.output) };
+    let folder = if args.key_file.is_some() { Folder::private(&args.output) } else { Folder::shared(&args.output) };
     folder
-        .write(&render::render(&declaration.gateway, &layout))
+        .write(&render::render(&routed(declaration.gateway), &layout))
         .map_err(|error| format!("error: {} cannot be written: {error}", args.output.display()))?;
     console::say(&format!("{} is ready for envoy -c", args.output.join(BOOTSTRAP_FILE).display()));
     Ok(())

@@ -9,7 +9,7 @@ use crate::render::system_ca;
 use crate::signals::Signals;
 use crate::{Failure, console, key, servers, validate};
 use broker::Options;
-use controller::render::{BOOTSTRAP_FILE, Layout, render};
+use controller::render::{BOOTSTRAP_FILE, Layout, render, routed};
 use controller::sink::Folder;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -66,9 +66,10 @@ async fn start(args: RunArgs) -> Result<Running, Failure> {
     };
 
     let changes = Changes::follow(source, declaration.clone())?;
-    let (gateway, followed) = watch::channel(Arc::new(declaration.gateway.clone()));
+    let declared = Arc::new(routed(declaration.gateway));
+    let (gateway, followed) = watch::channel(Arc::clone(&declared));
     let broker = broker::start(followed, Options { public, internal, key: layout.key.clone(), advertised: None });
-    let rendered = render(&declaration.gateway, &layout);
+    let rendered = render(&declared, &layout);
     let sink = Folder::private(folder.path());
     let unwritten = |error| format!("error: {} cannot be written: {error}", folder.path().display());
     sink.write(&rendered).map_err(unwritten)?;
@@ -82,7 +83,7 @@ async fn start(args: RunArgs) -> Result<Running, Failure> {
     if endpoint != listen {
         // The system chose the port: an Envoy that is started again has to take the same one.
         layout.listen = endpoint;
-        sink.write(&render(&declaration.gateway, &layout)).map_err(unwritten)?;
+        sink.write(&render(&declared, &layout)).map_err(unwritten)?;
     }
     let told = servers::introduce(&mut status).await;
     console::say(&format!("Status: http://{public_address}/status"));

@@ -6,7 +6,7 @@ use common::{envoy, finished, gateway, root};
 use std::path::Path;
 use std::process::Command;
 
-const FILES: [&str; 3] = ["envoy.yaml", "clusters.json", "filter.json"];
+const FILES: [&str; 4] = ["envoy.yaml", "clusters.json", "filter.json", "routes.json"];
 
 fn render(file: &Path, folder: &Path) {
     let mut command = gateway();

@@ -1,6 +1,6 @@
 //! Where rendered configuration goes: a folder that a plain Envoy reads and watches.
 
-use crate::render::{BOOTSTRAP_FILE, CLUSTERS_FILE, EXTENSION_FILE, Rendered, Resources};
+use crate::render::{BOOTSTRAP_FILE, CLUSTERS_FILE, EXTENSION_FILE, ROUTES_FILE, Rendered, Resources, Routes};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,7 @@ impl Folder {
     pub fn write(&self, rendered: &Rendered) -> io::Result<()> {
         std::fs::create_dir_all(&self.directory)?;
         self.write_clusters(&rendered.clusters)?;
+        self.write_routes(&rendered.routes)?;
         self.write_extension(&rendered.extension)?;
         let bootstrap = serde_saphyr::to_string(&rendered.bootstrap).map_err(io::Error::other)?;
         self.replace(BOOTSTRAP_FILE, &bootstrap)
@@ -35,6 +36,11 @@ impl Folder {
     /// Writes the clusters.
     pub fn write_clusters(&self, clusters: &Resources) -> io::Result<()> {
         self.replace(CLUSTERS_FILE, &clusters.to_json())
+    }
+
+    /// Writes the routes.
+    pub fn write_routes(&self, routes: &Routes) -> io::Result<()> {
+        self.replace(ROUTES_FILE, &routes.resources().to_json())
     }
 
     /// Writes the filter with its configuration.

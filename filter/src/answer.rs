@@ -88,9 +88,10 @@ impl Stream {
         let status = status(&headers);
         if status == 200
             && self.is_delete()
-            && let Some(session) = self.session()
+            && let (Some(shared), Some(session)) = (&self.shared, self.session())
         {
-            ended::end(session);
+            ended::end(&shared.settings, session);
+            shared.ended.set(ended::generation(&shared.settings));
         }
         if status >= 500 && !from_upstream() {
             return self.refuse(&Refusal::upstream(self.era(), "The gateway's broker cannot be reached: try again."));
@@ -121,6 +122,12 @@ impl Stream {
         if status >= 400 && !from_upstream() {
             return self.unreachable(destination);
         }
+        if headers.get(header::UNROUTED).is_some() {
+            if let (Some(shared), Some(key)) = (&self.shared, &self.key) {
+                shared.cache.borrow_mut().remove(&shared.settings, key);
+            }
+            return self.unreachable(destination);
+        }
         if Self::session_lost(destination, status) {
             return self.repeat(destination);
         }
@@ -146,11 +153,11 @@ impl Stream {
     }
 
     fn edit_answer(&mut self, destination: &Rc<Destination>, media: Media, left: Option<usize>) {
-        let rules = self.shared.as_ref().and_then(|s| s.settings.rules(&destination.server));
+        let servers = self.shared.as_ref().and_then(|shared| shared.servers());
+        let rules =
+            servers.as_ref().and_then(|servers| servers.get(&destination.server)).map(|(_, rules)| rules.clone());
         let mut rules = rules.unwrap_or_else(|| Rules::new(&destination.server, "", &[]));
-        if !destination.web_uris.is_empty() {
-            rules.web_uris = destination.web_uris.as_slice().into();
-        }
+        rules.web_uris = destination.web_uris.clone();
         let mut editor = Editor::new(media, rules);
         if let Some(id) = self.reader().envelope().id.clone() {
             editor = editor.expect(id);
@@ -178,7 +185,7 @@ impl Stream {
         let server = &destination.server;
         let Some(shared) = self.shared.clone() else { return Action::Continue };
         if let Some(key) = &self.key {
-            shared.cache.borrow_mut().remove(key);
+            shared.cache.borrow_mut().remove(&shared.settings, key);
         }
         let body = self.original.take().filter(|body| body.len() as u64 == self.reader().position());
         let plugin = &shared.settings.plugin;

@@ -1,7 +1,10 @@
 //! The few host calls, with what can be done about their errors: log them, and go on without.
 
+use crate::settings::Settings;
+use protocol::http::header;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType};
+use serde::Serialize;
 use std::time::{Duration, SystemTime};
 
 /// Writes a line to Envoy's log.
@@ -50,7 +53,7 @@ pub(crate) fn set_shared(key: &str, value: &[u8], version: Option<u32>) -> bool 
 }
 
 /// An HTTP call that belongs to the root context, so that it outlives the request that needs it.
-pub(crate) fn call_as_root(
+fn call_as_root(
     root: u32,
     cluster: &str,
     headers: Vec<(&str, &str)>,
@@ -58,6 +61,32 @@ pub(crate) fn call_as_root(
     timeout: Duration,
 ) -> Option<u32> {
     hostcalls::dispatch_http_call_as(root, cluster, headers, body, timeout).ok()
+}
+
+/// Asks the broker something, as JSON, on behalf of the root context.
+pub(crate) fn ask_broker(
+    root: u32,
+    settings: &Settings,
+    path: &str,
+    question: &impl Serialize,
+    timeout: Duration,
+) -> Option<u32> {
+    let body = serde_json::to_vec(question).ok()?;
+    let plugin = &settings.plugin;
+    let headers = vec![
+        (":method", "POST"),
+        (":path", path),
+        (":authority", plugin.broker_authority.as_str()),
+        ("content-type", "application/json"),
+        (header::KEY, plugin.key.as_str()),
+    ];
+    call_as_root(root, &plugin.broker_cluster, headers, Some(&body), timeout)
+}
+
+/// The body of the HTTP call's response, if it is surely the broker's: a refused connection and a timeout come as responses, too.
+pub(crate) fn broker_answer(size: usize) -> Option<Vec<u8>> {
+    let genuine = call_header(":status").as_deref() == Some("200") && call_header(header::RESOLVED).is_some();
+    genuine.then(|| body(BufferType::HttpCallResponseBody, 0, size))
 }
 
 /// A header of an HTTP call's response.

@@ -11,12 +11,13 @@ mod answer;
 mod cache;
 mod deadlines;
 mod ended;
-mod epoch;
 mod headers;
 mod host;
+mod news;
 mod reply;
 mod resolver;
 mod root;
+mod servers;
 mod settings;
 mod stream;
 

@@ -3,12 +3,10 @@
 use crate::cache::{Decision, Key, Way};
 use crate::root::Shared;
 use crate::stream::Stream;
-use crate::{ended, epoch, host};
+use crate::{ended, host, news};
 use protocol::error::Refusal;
-use protocol::http::header;
 use protocol::resolve::{Answer, CHANGED_PATH, Changed, Outcome, PATH};
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::BufferType;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
@@ -37,9 +35,11 @@ pub(crate) fn ask(shared: &Shared, key: &Key, timeout: Duration, stream: Weak<Re
         open.waiting.push(stream);
         return true;
     }
-    let Ok(question) = serde_json::to_vec(&key.question()) else { return false };
-    let ended = key.session.as_deref().map_or(0, ended::mark);
-    let Some(token) = post(shared, PATH, &question, timeout + GRACE) else { return false };
+    let ended = key.session.as_deref().map_or(0, |session| ended::mark(&shared.settings, session));
+    let question = key.question();
+    let Some(token) = host::ask_broker(shared.root, &shared.settings, PATH, &question, timeout + GRACE) else {
+        return false;
+    };
     resolver.open.insert(token, Open { key: key.clone(), ended, waiting: vec![stream] });
     true
 }
@@ -47,21 +47,7 @@ pub(crate) fn ask(shared: &Shared, key: &Key, timeout: Duration, stream: Weak<Re
 /// Tells the broker that a server's lists are the session's own from now on. Should it not hear, they stay as they were.
 pub(crate) fn tell_changed(shared: &Shared, session: &str, server: &str) {
     let changed = Changed { session: session.to_owned(), server: server.to_owned() };
-    if let Ok(changed) = serde_json::to_vec(&changed) {
-        post(shared, CHANGED_PATH, &changed, GRACE);
-    }
-}
-
-fn post(shared: &Shared, path: &str, body: &[u8], timeout: Duration) -> Option<u32> {
-    let plugin = &shared.settings.plugin;
-    let headers = vec![
-        (":method", "POST"),
-        (":path", path),
-        (":authority", plugin.broker_authority.as_str()),
-        ("content-type", "application/json"),
-        (header::KEY, plugin.key.as_str()),
-    ];
-    host::call_as_root(shared.root, &plugin.broker_cluster, headers, Some(body), timeout)
+    host::ask_broker(shared.root, &shared.settings, CHANGED_PATH, &changed, GRACE);
 }
 
 /// The HTTP call with this token has ended. Called in the root's context.
@@ -69,7 +55,7 @@ pub(crate) fn answered(shared: &Rc<Shared>, token: u32, body_size: usize) {
     let Some(open) = shared.resolver.borrow_mut().open.remove(&token) else { return };
     let decided = read(body_size).map(|answer| {
         shared.epoch.set(Some(answer.epoch));
-        epoch::set(answer.epoch);
+        news::tell(&shared.settings, answer.epoch, None);
         let way = match answer.outcome {
             Outcome::Refuse(refusal) => return Err(refusal),
             Outcome::Route(destination) => Way::Server(Rc::new(destination)),
@@ -77,7 +63,7 @@ pub(crate) fn answered(shared: &Rc<Shared>, token: u32, body_size: usize) {
         };
         let fresh_until = shared.now.get() + u64::from(answer.ttl);
         let decision = Decision { way: way.clone(), epoch: answer.epoch, ended: open.ended, fresh_until };
-        shared.cache.borrow_mut().put(open.key, decision);
+        shared.cache.borrow_mut().put(&shared.settings, open.key, decision, shared.ended.get());
         Ok(way)
     });
     for stream in open.waiting.iter().filter_map(Weak::upgrade) {
@@ -91,10 +77,6 @@ pub(crate) fn answered(shared: &Rc<Shared>, token: u32, body_size: usize) {
 /// What the broker decided, or how it refuses.
 pub(crate) type Decided = Result<Way, Refusal>;
 
-/// The broker's answer. Only what is surely the broker's counts: a refused connection and a timeout come as responses, too.
 fn read(body_size: usize) -> Option<Answer> {
-    if host::call_header(":status").as_deref() != Some("200") || host::call_header(header::RESOLVED).is_none() {
-        return None;
-    }
-    serde_json::from_slice(&host::body(BufferType::HttpCallResponseBody, 0, body_size)).ok()
+    serde_json::from_slice(&host::broker_answer(body_size)?).ok()
 }

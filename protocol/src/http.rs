@@ -22,12 +22,14 @@ pub mod header {
 
     /// What internal headers begin with. A client's own are removed.
     pub const INTERNAL_PREFIX: &str = "x-mcp-";
+    /// What headers begin with that steer Envoy. A client's own are removed.
+    pub const STEERING_PREFIX: &str = "x-envoy-";
+    /// What those begin with that mean something to the gateway's own parts.
+    pub const GATEWAY_PREFIX: &str = "x-mcp-gateway-";
     /// Filter to broker: the key of [`crate::config::Plugin`].
     pub const KEY: &str = "x-mcp-gateway-key";
     /// Broker to filter: this is an answer to a question of [`crate::resolve`].
     pub const RESOLVED: &str = "x-mcp-gateway-resolved";
-    /// Filter to Envoy's router: the cluster that the request goes to.
-    pub const CLUSTER: &str = "x-mcp-gateway-cluster";
     /// Filter to Envoy's router: [`crate::config::Route::server_header`]. Filter to broker: the name of the server that the
     /// message is for, whose prefix has been taken out of it already.
     pub const SERVER: &str = "x-mcp-gateway-server";

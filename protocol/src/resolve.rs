@@ -4,15 +4,15 @@
 //! [`Answer`] as JSON. Anything else means that the broker is not available. `POST /table` takes a [`Report`] and gives [`News`];
 //! `POST /changed` takes a [`Changed`].
 
-use crate::config::Editing;
+use crate::config::{Editing, Route};
 use crate::era::Era;
 use crate::error::Refusal;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Path of [`Question`]s on the broker's internal port.
 pub const PATH: &str = "/resolve";
-/// Path of the [`Epoch`] on the broker's internal port.
-pub const EPOCH_PATH: &str = "/epoch";
 /// Path of [`Report`]s on the broker's internal port.
 pub const TABLE_PATH: &str = "/table";
 
@@ -58,7 +58,7 @@ pub enum Target {
 /// The decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The state of the broker's truth that this was decided in, see [`Epoch`].
+    /// The state of the broker's truth that this was decided in, see [`News::epoch`].
     pub epoch: u64,
     /// Seconds for which it may be kept.
     pub ttl: u32,
@@ -84,6 +84,13 @@ pub enum Outcome {
 pub struct Destination {
     /// The server's name.
     pub server: String,
+    /// Envoy's route for it.
+    pub route: Route,
+    /// `:path` of its endpoint, query included.
+    pub path: String,
+    /// Headers to set on requests to it: credentials, mostly. Names in lower case.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// `Mcp-Session-Id` of the upstream session; `None` for a server without sessions, and for modern calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
@@ -91,8 +98,12 @@ pub struct Destination {
     pub protocol_version: String,
     /// `http:` and `https:` URIs that the server lists or templates: in a link such a URI is the gateway's only if it is
     /// one of these, or continues one that ends with `*`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub web_uris: Vec<String>,
+    #[serde(default, skip_serializing_if = "no_uris")]
+    pub web_uris: Arc<[String]>,
+}
+
+fn no_uris(uris: &Arc<[String]>) -> bool {
+    uris.is_empty()
 }
 
 /// What a filter tells of itself. It does so once a second at least.
@@ -111,7 +122,8 @@ pub struct Report {
 /// What a filter is told in return.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct News {
-    /// See [`Epoch`].
+    /// Changes when decisions already given may no longer hold: the servers, their routes, eras or names changed, or the broker
+    /// was started anew. Sessions that ended do not change it. Compared for equality only.
     pub epoch: u64,
     /// The table, if it is another one than the filter has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,12 +153,4 @@ pub struct ServerEntry {
     pub prefix: String,
     /// Milliseconds until its answer has to begin.
     pub timeout_ms: u64,
-}
-
-/// A number that changes when decisions already given may no longer hold: the servers, their eras or their names changed,
-/// or the broker was started anew. Sessions that ended do not change it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// Compared for equality only.
-    pub epoch: u64,
 }

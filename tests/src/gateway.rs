@@ -130,6 +130,12 @@ impl Gateway {
         serde_json::from_slice(&reply.body).expect("/status is JSON")
     }
 
+    /// Whether the filter goes by the table of servers that is in force.
+    pub async fn filter_is_current(&self) -> bool {
+        let status = self.status().await;
+        status["filters"].as_array().is_some_and(|filters| filters.iter().any(|f| f["table"] == status["table"]))
+    }
+
     /// What `/status` says of one server; `null` if it is not there.
     pub async fn server(&self, name: &str) -> Value {
         let status = self.status().await;
@@ -142,7 +148,7 @@ impl Gateway {
         self.front
     }
 
-    /// Waits until every server has been asked once, and Envoy serves.
+    /// Waits until every server has been asked once, and Envoy serves and knows them.
     pub async fn settled(&self) {
         let http = Http::new();
         crate::until_told("every server has been asked", async || {
@@ -153,6 +159,10 @@ impl Gateway {
             (http.try_get(&self.at("/healthz")).await?.status == 200).then_some(())
         })
         .await;
+        if self.front != Front::Broker {
+            crate::until_told("the filter knows the servers", async || self.filter_is_current().await.then_some(()))
+                .await;
+        }
     }
 
     /// The file with its configuration, which it follows.

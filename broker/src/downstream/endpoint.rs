@@ -73,10 +73,7 @@ impl Posted<'_> {
     /// The server that a call is for.
     pub(super) async fn owner(&self, registry: &Registry, era: Era, call: &Call) -> Result<Owner, Refusal> {
         match self.filter.server {
-            Some(server) => {
-                let server = resolve::target(registry, era, &Target::Server(server.to_owned())).await?;
-                Ok(Owner { server, added: 0..0 })
-            }
+            Some(server) => resolve::target(registry, era, &Target::Server(server.to_owned())).await,
             None => resolve::owner(registry, era, call.kind, &call.target.text).await,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{App, elsewhere, reply};
 use crate::peers::Message;
-use crate::resolve;
+use crate::resolve::{self, Owner};
 use crate::upstream::Way;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -11,16 +11,23 @@ use axum::middleware::Next;
 use axum::response::Response;
 use protocol::era::{Era, MODERN};
 use protocol::error::{Refusal, code};
-use protocol::http::{Accepts, header as names};
-use protocol::resolve::{Answer, CHANGED_PATH, Changed, Destination, Epoch, Outcome, PATH, Question};
+use protocol::http::{Accepts, header as names, is_internal_host};
+use protocol::resolve::{
+    Answer, CHANGED_PATH, Changed, Destination, News, Outcome, PATH, Question, Report, ServerTable,
+};
 use std::sync::Arc;
+use std::time::Duration;
 use subtle::ConstantTimeEq as _;
+use url::{Position, Url};
 
 /// Seconds for which the filter may keep a decision. A session in use is asked for this often, so it is not taken for idle.
 const TTL: u32 = 300;
 
 /// Bytes of the longest decision of another replica.
 const DECISION_LIMIT: usize = 1 << 20;
+
+/// How long a filter's report waits for news. The next one comes after a second.
+const FOR_NEWS: Duration = Duration::from_millis(900);
 
 /// Lets in only who holds the key.
 pub(super) async fn check_key(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -36,11 +43,7 @@ pub(super) async fn check_key(State(app): State<Arc<App>>, request: Request, nex
 pub(super) async fn resolve(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
     let question: Question = match serde_json::from_slice(&body) {
         Ok(question) => question,
-        Err(error) => {
-            tracing::error!(%error, "a question of the filter could not be read: do their versions match?");
-            let refusal = Refusal::transport(400, code::INVALID_REQUEST, "This is no question.");
-            return reply::refusal(&refusal, None, Accepts::BOTH);
-        }
+        Err(error) => return unreadable(&error),
     };
     // Read first: a decision made while things change is then outdated rather than kept.
     let epoch = app.registry.epoch();
@@ -53,9 +56,23 @@ pub(super) async fn resolve(State(app): State<Arc<App>>, headers: HeaderMap, bod
     answer(&Answer { epoch, ttl: TTL, outcome })
 }
 
-/// `GET /epoch`.
-pub(super) async fn epoch(State(app): State<Arc<App>>) -> Response {
-    answer(&Epoch { epoch: app.registry.epoch() })
+/// `POST /table`. Waits a moment for news, so that the filter hears of a change at once.
+pub(super) async fn table(State(app): State<Arc<App>>, body: Bytes) -> Response {
+    let report: Report = match serde_json::from_slice(&body) {
+        Ok(report) => report,
+        Err(error) => return unreadable(&error),
+    };
+    let (epoch, table) = (report.epoch, report.table.clone());
+    app.filters.saw(report);
+    let mut views = app.registry.views();
+    let news = views.wait_for(|view| Some(view.epoch) != epoch || Some(&view.table.version) != table.as_ref());
+    tokio::select! {
+        _ = tokio::time::timeout(FOR_NEWS, news) => {}
+        () = app.ending.cancelled() => {}
+    }
+    let view = app.registry.view();
+    let changed = Some(&view.table.version) != table.as_ref();
+    answer(&News { epoch: view.epoch, table: changed.then(|| ServerTable::clone(&view.table)) })
 }
 
 /// `POST /changed`.
@@ -85,36 +102,69 @@ async fn read(passed: Result<Response, Refusal>) -> Result<Outcome, Refusal> {
 
 async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal> {
     if question.era == Era::Modern {
-        let server = resolve::target(&app.registry, Era::Modern, &question.target).await?;
-        if !server.client().is_streamable_http() || server.way(Era::Modern, false) != Some(Way::Direct) {
-            return Ok(Outcome::Bridge);
-        }
-        return Ok(Outcome::Route(Destination {
-            server: server.name().to_owned(),
-            session: None,
-            protocol_version: MODERN.to_owned(),
-            web_uris: app.registry.view().catalog.web_uris(server.name()).to_vec(),
-        }));
+        let owner = resolve::target(&app.registry, Era::Modern, &question.target).await?;
+        let way = owner.server.way(Era::Modern, false);
+        return Ok(match straight(app, &owner, way) {
+            Some(destination) => Outcome::Route(Destination { protocol_version: MODERN.to_owned(), ..destination }),
+            None => Outcome::Bridge,
+        });
     }
     let id = question.session.as_deref().ok_or_else(missing_session)?;
     let session = app.sessions.find(id, &app.limits())?;
-    let server = resolve::target(&app.registry, Era::Legacy, &question.target).await?;
-    if !server.client().is_streamable_http() || session.way(&server) != Some(Way::Direct) {
-        return Ok(Outcome::Bridge);
-    }
-    let upstream = session.upstream(&server).await?;
+    let owner = resolve::target(&app.registry, Era::Legacy, &question.target).await?;
+    let Some(destination) = straight(app, &owner, session.way(&owner.server)) else { return Ok(Outcome::Bridge) };
+    let upstream = session.upstream(&owner.server).await?;
     Ok(Outcome::Route(Destination {
-        server: server.name().to_owned(),
         session: upstream.session.id.clone(),
         protocol_version: upstream.session.protocol_version.clone(),
-        web_uris: app.registry.view().catalog.web_uris(server.name()).to_vec(),
+        ..destination
     }))
+}
+
+/// The server as Envoy reaches it, without what belongs to a session; `None` if it does not, or is not to.
+fn straight(app: &App, owner: &Owner, way: Option<Way>) -> Option<Destination> {
+    // A filter that asks for a name with a prefix does not know it as one yet, and would not take it out.
+    if !owner.added.is_empty() || !owner.server.client().is_streamable_http() || way != Some(Way::Direct) {
+        return None;
+    }
+    let (view, config) = (app.registry.view(), owner.server.config());
+    let url = Url::parse(&config.url).ok()?;
+    Some(Destination {
+        server: config.name.clone(),
+        route: view.route(&config.name)?.clone(),
+        path: url[Position::BeforePath..Position::AfterQuery].to_owned(),
+        headers: config.headers.clone(),
+        session: None,
+        protocol_version: String::new(),
+        web_uris: view.catalog.web_uris(&config.name).into(),
+    })
+}
+
+/// A call of the filter that no route took to its server came here.
+pub(super) async fn refuse_unrouted(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    // On its own way here the filter shows its key.
+    let by_header = headers.contains_key(names::SERVER) && !headers.contains_key(names::KEY);
+    if !by_header && !host.is_some_and(is_internal_host) {
+        return next.run(request).await;
+    }
+    let refusal = Refusal::transport(503, code::INTERNAL, "No route leads to this server yet: try again.");
+    let mut response = reply::refusal(&refusal, None, Accepts::BOTH);
+    response.headers_mut().insert(HeaderName::from_static(names::UNROUTED), HeaderValue::from_static("1"));
+    response
 }
 
 /// 400: everything but `initialize` needs a session.
 pub(super) fn missing_session() -> Refusal {
     let message = "Header Mcp-Session-Id is missing: send initialize first, then its answer's session id.";
     Refusal::transport(400, code::TRANSPORT, message)
+}
+
+fn unreadable(error: &serde_json::Error) -> Response {
+    tracing::error!(%error, "a question of the filter could not be read: do their versions match?");
+    let refusal = Refusal::transport(400, code::INVALID_REQUEST, "This is no question.");
+    reply::refusal(&refusal, None, Accepts::BOTH)
 }
 
 fn answer(body: &impl serde::Serialize) -> Response {

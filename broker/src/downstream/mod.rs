@@ -11,6 +11,7 @@ mod capabilities;
 mod elsewhere;
 mod endpoint;
 mod extension;
+mod filters;
 mod get;
 mod internal;
 pub(crate) mod keepalive;
@@ -27,6 +28,7 @@ mod splice;
 mod sse;
 mod tasks;
 
+pub(crate) use filters::Filters;
 pub(crate) use metrics::Metrics;
 pub(crate) use sse::Connections;
 
@@ -50,6 +52,8 @@ pub(crate) struct App {
     pub(crate) legacy_servers: LegacyServers,
     pub(crate) peers: Peers,
     pub(crate) metrics: Metrics,
+    /// Those that ask for the table.
+    pub(crate) filters: Filters,
     /// Clients of HTTP+SSE.
     pub(crate) connections: Connections,
     /// Of the internal port.
@@ -86,18 +90,19 @@ pub(crate) fn public(app: Arc<App>) -> Router {
 /// The internal port: for the filter.
 pub(crate) fn internal(app: Arc<App>) -> Router {
     use axum::middleware::from_fn_with_state;
-    use protocol::resolve::{CHANGED_PATH, EPOCH_PATH, PATH};
+    use protocol::resolve::{CHANGED_PATH, PATH, TABLE_PATH};
     Router::new()
         .route("/mcp", any(endpoint::internal))
         .route(path::SSE, any(sse::open))
         .route(path::SSE_MESSAGE, any(sse::message))
         .route(PATH, axum::routing::post(internal::resolve))
-        .route(EPOCH_PATH, get(internal::epoch))
+        .route(TABLE_PATH, axum::routing::post(internal::table))
         .route(CHANGED_PATH, axum::routing::post(internal::changed))
         .method_not_allowed_fallback(operator::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&app), internal::check_key))
         .route("/healthz", get(operator::healthz))
         .method_not_allowed_fallback(operator::method_not_allowed)
         .fallback(operator::not_found)
+        .layer(axum::middleware::from_fn(internal::refuse_unrouted))
         .with_state(app)
 }

@@ -1,13 +1,15 @@
 //! Health, status and metrics.
 
+use super::filters::FilterStatus;
 use super::{App, reply};
-use crate::status::{ServerStatus, State as ServerState};
+use crate::status::{ServerStatus, State as ServerState, Status};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use protocol::error::{Refusal, code};
 use protocol::http::Accepts;
+use serde::Serialize;
 use std::sync::Arc;
 
 /// `GET /healthz`: the process answers.
@@ -25,10 +27,25 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-/// `GET /status`: [`crate::Status`] as JSON.
+/// What `/status` tells.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    status: Status,
+    /// Version of the filters' table.
+    table: String,
+    /// The filters that ask this broker, and the tables that they go by.
+    filters: Vec<FilterStatus>,
+}
+
+/// `GET /status`: how servers and filters are, as JSON.
 pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
-    let status = app.registry.status().borrow().clone();
-    text(200, "application/json", serde_json::to_string(&status).unwrap_or_default())
+    let report = Report {
+        status: app.registry.status().borrow().clone(),
+        table: app.registry.view().table.version.clone(),
+        filters: app.filters.all(),
+    };
+    text(200, "application/json", serde_json::to_string(&report).unwrap_or_default())
 }
 
 /// `GET /metrics`: Prometheus' text format.

@@ -22,6 +22,7 @@ mod reply;
 mod server;
 mod stream;
 mod supervisor;
+mod table;
 mod transport;
 mod turn;
 mod way;

@@ -7,13 +7,15 @@ use super::fresh::Fresh;
 use super::projected::Projected;
 use super::server::{Server, Snapshot};
 use super::supervisor::Supervisor;
+use super::table::table;
 use super::turn::AT_ONCE;
 use crate::catalog::{Catalog, Kind, Source};
 use crate::status::{ServerStatus, State, Status};
 use protocol::answer::Rules;
-use protocol::config::{self, Editing, Gateway, Limits};
+use protocol::config::{self, Editing, Gateway, Limits, Route};
 use protocol::era::Era;
-use std::collections::BTreeSet;
+use protocol::resolve::ServerTable;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
@@ -41,7 +43,7 @@ pub struct Registry {
 /// The registry at one moment: all parts belong together.
 #[derive(Debug, Default)]
 pub struct View {
-    /// See [`protocol::resolve::Epoch`].
+    /// See [`protocol::resolve::News`].
     pub epoch: u64,
     /// What clients see.
     pub catalog: Catalog,
@@ -49,6 +51,10 @@ pub struct View {
     pub servers: Vec<Arc<Server>>,
     /// How servers' messages are changed.
     pub editing: Editing,
+    /// What the filter goes by.
+    pub table: Arc<ServerTable>,
+    /// Envoy's routes, by server.
+    routes: HashMap<String, Route>,
     /// By server: what of it is in the catalogue.
     merged: Vec<Arc<Snapshot>>,
     legacy: Extensions,
@@ -64,6 +70,11 @@ impl View {
     /// The server of this name.
     pub fn get(&self, name: &str) -> Option<Arc<Server>> {
         self.servers.iter().find(|s| s.name() == name).cloned()
+    }
+
+    /// Envoy's route for a server; `None` while there is none.
+    pub fn route(&self, server: &str) -> Option<&Route> {
+        self.routes.get(server)
     }
 
     /// What the servers declare to clients of an era beside their lists.
@@ -86,6 +97,7 @@ impl Registry {
             gateway: gateway.clone(),
             entries: Vec::new(),
             editing: Editing::default(),
+            routes: HashMap::new(),
             next_incarnation: 0,
             changed: Arc::default(),
             openings: Arc::new(Semaphore::new(AT_ONCE)),
@@ -126,7 +138,7 @@ impl Registry {
         self.view.borrow().get(name)
     }
 
-    /// See [`protocol::resolve::Epoch`].
+    /// See [`protocol::resolve::News`].
     pub fn epoch(&self) -> u64 {
         self.view.borrow().epoch
     }
@@ -170,6 +182,7 @@ struct Keeper {
     gateway: watch::Receiver<Arc<Gateway>>,
     entries: Vec<Entry>,
     editing: Editing,
+    routes: HashMap<String, Route>,
     next_incarnation: u64,
     changed: Arc<Notify>,
     openings: Arc<Semaphore>,
@@ -184,6 +197,7 @@ struct Keeper {
 #[derive(Debug, PartialEq)]
 struct Facts {
     incarnation: u64,
+    route: Option<Route>,
     eras: Vec<Era>,
     streamable_http: bool,
     revision: Option<String>,
@@ -242,11 +256,17 @@ impl Keeper {
         // Lists are kept as they were edited.
         let listed_alike = self.editing.uri_meta_keys == gateway.editing.uri_meta_keys;
         self.editing = gateway.editing.clone();
-        for config in &gateway.servers {
-            let same = before.iter().position(|entry| listed_alike && entry.config() == config);
+        self.routes.clear();
+        for server in &gateway.servers {
+            let mut config = server.clone();
+            // A route comes and goes without the server having changed.
+            if let Some(route) = config.route.take() {
+                self.routes.insert(config.name.clone(), route);
+            }
+            let same = before.iter().position(|entry| listed_alike && *entry.config() == config);
             let entry = match same {
                 Some(at) => before.swap_remove(at),
-                None => self.start(config.clone()),
+                None => self.start(config),
             };
             self.entries.push(entry);
         }
@@ -301,7 +321,11 @@ impl Keeper {
             .collect();
         let snapshots: Vec<_> = servers.iter().map(|server| server.snapshot()).collect();
         let sources = servers.iter().zip(&snapshots).map(|(server, snapshot)| source(server, snapshot)).collect();
-        let facts = servers.iter().zip(&snapshots).map(|(server, snapshot)| facts(server, snapshot)).collect();
+        let facts = servers.iter().zip(&snapshots).map(|(server, snapshot)| {
+            let route = self.routes.get(server.name()).cloned();
+            Facts { route, ..facts(server, snapshot) }
+        });
+        let facts = facts.collect();
         let previous = self.view.borrow().clone();
         let catalog = Catalog::merge(sources, &previous.catalog);
         let same = facts == self.facts && catalog.routes_as(&previous.catalog);
@@ -312,11 +336,14 @@ impl Keeper {
             Status { servers: self.entries.iter().map(|entry| status_of(entry, &catalog, &extensions)).collect() };
         let epoch = if same { epoch } else { epoch.wrapping_add(1) };
         let [legacy, modern] = extensions;
+        let table = Arc::new(table(&servers, &self.editing));
         self.view.send_replace(Arc::new(View {
             epoch,
             catalog,
             servers,
             editing: self.editing.clone(),
+            table,
+            routes: self.routes.clone(),
             merged: snapshots,
             legacy,
             modern,
@@ -344,6 +371,7 @@ fn facts(server: &Server, snapshot: &Snapshot) -> Facts {
     let legacy = snapshot.spoken(Era::Legacy);
     Facts {
         incarnation: server.incarnation,
+        route: None,
         eras: snapshot.eras(),
         streamable_http: server.client.is_streamable_http(),
         revision: legacy.map(|s| s.leg.protocol_version().to_owned()),

@@ -146,7 +146,7 @@ impl Fake {
             era: if self.shared.manners.modern { EraChoice::Modern } else { EraChoice::Legacy },
             on_session_loss: self.shared.manners.on_session_loss,
             timeout_ms: 5_000,
-            route: None,
+            route: Some(crate::rig::route(name)),
         }
     }
 

@@ -2,20 +2,19 @@
 
 use crate::client::{json, names, post};
 use crate::fake::{legacy, modern};
-use crate::rig::{KEY, rig};
+use crate::rig::{KEY, rig, until};
+use protocol::config::Route;
 use serde_json::json;
 
 #[tokio::test]
 async fn only_the_key_opens_the_internal_port() {
     let rig = rig(vec![]).await;
-    for path in ["/resolve", "/mcp", "/epoch"] {
+    for path in ["/resolve", "/mcp", "/table"] {
         let request = rig.http.get(format!("{}{path}", rig.internal));
         assert_eq!(request.try_clone().unwrap().send().await.unwrap().status(), 403, "{path}");
         assert_eq!(request.header("x-mcp-gateway-key", "guess").send().await.unwrap().status(), 403, "{path}");
     }
     assert_eq!(rig.http.get(format!("{}/healthz", rig.internal)).send().await.unwrap().status(), 200);
-    let epoch = rig.http.get(format!("{}/epoch", rig.internal)).header("x-mcp-gateway-key", KEY).send().await.unwrap();
-    assert!(epoch.headers().contains_key("x-mcp-gateway-resolved"));
     assert_eq!(rig.http.post(format!("{}/resolve", rig.public)).send().await.unwrap().status(), 404);
 }
 
@@ -36,6 +35,71 @@ async fn a_legacy_question_opens_the_session_that_later_calls_use() {
     assert_eq!(rig.resolve(ask(json!({"tool": "unlisted"}))).await["outcome"]["route"]["server"], "b");
     client.delete().await;
     assert_eq!(rig.resolve(ask(json!({"server": "a"}))).await["outcome"]["refuse"]["status"], 404);
+}
+
+#[tokio::test]
+async fn a_decision_says_how_envoy_reaches_the_server_and_with_which_credentials() {
+    let fake = legacy().start().await;
+    let mut config = fake.config("a", "a_");
+    config.headers.insert("authorization".to_owned(), "Bearer s3cret".to_owned());
+    config.url.push_str("?x=1");
+    config.route = Some(Route { authority: "mcp.example".to_owned(), server_header: Some("s-1".to_owned()) });
+    let rig = rig(vec![config.clone()]).await;
+    let client = rig.client().await;
+    let ask = |target| json!({"era": "legacy", "session": client.session, "target": target});
+    let route = rig.resolve(ask(json!({"server": "a"}))).await["outcome"]["route"].clone();
+    assert_eq!(route["route"], json!({"authority": "mcp.example", "serverHeader": "s-1"}));
+    assert_eq!((&route["path"], &route["headers"]["authorization"]), (&json!("/mcp?x=1"), &json!("Bearer s3cret")));
+    // A filter that does not know the prefix yet would leave it in the name.
+    assert_eq!(rig.resolve(ask(json!({"tool": "a_echo"}))).await["outcome"], "bridge");
+    let sessions = fake.seen("initialize").len();
+    config.route = None;
+    rig.configure(vec![config]);
+    let bridged = async || rig.resolve(ask(json!({"server": "a"}))).await["outcome"] == "bridge";
+    until(bridged).await;
+    client.call(1, "a_echo").await;
+    assert_eq!(fake.seen("initialize").len(), sessions, "a route that goes changes nothing else");
+}
+
+#[tokio::test]
+async fn a_filter_hears_of_a_change_at_once_and_the_status_tells_what_it_goes_by() {
+    let fake = legacy().start().await;
+    let rig = rig(vec![fake.config("a", "a_")]).await;
+    let first = rig.report(json!({"instance": "envoy-1"})).await;
+    let table = &first["table"];
+    assert_eq!(
+        table["servers"],
+        json!([{"name": "a", "prefix": "a_", "timeoutMs": fake.config("a", "a_").timeout_ms}])
+    );
+    assert!(!first.to_string().contains("mcp-gateway-internal"), "{first}");
+    let known = json!({"instance": "envoy-1", "table": table["version"], "epoch": first["epoch"]});
+    let (news, ()) = tokio::join!(rig.report(known.clone()), async {
+        until(async || rig.status().await["filters"][0]["table"] == known["table"]).await;
+        rig.configure(vec![fake.config("a", "b_")]);
+    });
+    assert_ne!(news["epoch"], first["epoch"]);
+    assert_eq!(news["table"]["servers"][0]["prefix"], "b_");
+    let status = rig.status().await;
+    assert_eq!(status["table"], news["table"]["version"]);
+    assert_eq!(status["filters"], json!([{"instance": "envoy-1", "table": known["table"], "seen": 0}]));
+    // What is known already is not told again.
+    let known = json!({"instance": "envoy-1", "table": news["table"]["version"], "epoch": news["epoch"]});
+    assert!(rig.report(known).await.get("table").is_none());
+}
+
+#[tokio::test]
+async fn what_no_route_took_to_its_server_is_told_from_what_a_server_answers() {
+    let rig = rig(vec![]).await;
+    let lost = |header: &'static str, value: &'static str| {
+        rig.http.post(format!("{}/mcp", rig.internal)).header(header, value).body("{}").send()
+    };
+    for (header, value) in [("host", "s-1.mcp-gateway-internal"), ("x-mcp-gateway-server", "s-1")] {
+        let answer = lost(header, value).await.unwrap();
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.headers()["x-mcp-gateway-unrouted"], "1");
+        assert!(json(answer).await["error"]["message"].is_string());
+    }
+    assert_eq!(lost("x-other", "1").await.unwrap().status(), 403);
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ impl LegacyOnly {
             era: EraChoice::Legacy,
             on_session_loss: OnSessionLoss::Reopen,
             timeout_ms: 10_000,
-            route: None,
+            route: Some(crate::rig::route(name)),
         }
     }
 

@@ -135,7 +135,7 @@ impl ModernServer {
             era: EraChoice::Auto,
             on_session_loss: OnSessionLoss::Reopen,
             timeout_ms: 60_000,
-            route: None,
+            route: Some(crate::rig::route(name)),
         }
     }
 

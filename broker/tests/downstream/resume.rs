@@ -94,7 +94,7 @@ async fn start() -> (Arc<Store>, Rig) {
         era: EraChoice::Legacy,
         on_session_loss: OnSessionLoss::Reopen,
         timeout_ms: 5_000,
-        route: None,
+        route: Some(crate::rig::route("a")),
     };
     (store, rig(vec![server]).await)
 }

@@ -3,7 +3,7 @@
 use crate::client::{Client, Modern};
 use crate::fake::PATIENCE;
 use broker::{Broker, Options};
-use protocol::config::{Access, Editing, Gateway, Limits, Server};
+use protocol::config::{Access, Editing, Gateway, Limits, Route, Server};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use std::sync::Arc;
@@ -56,6 +56,21 @@ pub(crate) fn gateway(servers: Vec<Server>, limits: Limits) -> Arc<Gateway> {
     Arc::new(Gateway { servers, access: Access::default(), limits, editing: Editing::default() })
 }
 
+/// The route that Envoy has for a server.
+pub(crate) fn route(server: &str) -> Route {
+    Route { authority: format!("{server}.mcp-gateway-internal"), server_header: None }
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(so: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+}
+
 impl Rig {
     pub(crate) fn configure(&self, servers: Vec<Server>) {
         self.config.send_replace(gateway(servers, Limits::default()));
@@ -88,7 +103,22 @@ impl Rig {
 
     /// A question on the internal port.
     pub(crate) async fn resolve(&self, question: Value) -> Value {
-        let request = self.http.post(format!("{}/resolve", self.internal)).header("x-mcp-gateway-key", KEY);
+        self.ask("/resolve", question).await
+    }
+
+    /// What a filter tells of itself, and is told.
+    pub(crate) async fn report(&self, report: Value) -> Value {
+        self.ask("/table", report).await
+    }
+
+    /// What `/status` says.
+    pub(crate) async fn status(&self) -> Value {
+        let answer = self.http.get(format!("{}/status", self.public)).send().await.unwrap();
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    async fn ask(&self, path: &str, question: Value) -> Value {
+        let request = self.http.post(format!("{}{path}", self.internal)).header("x-mcp-gateway-key", KEY);
         let answer = request.body(question.to_string()).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()["x-mcp-gateway-resolved"], "1");

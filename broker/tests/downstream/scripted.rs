@@ -86,7 +86,7 @@ impl Scripted {
             era: self.shared.era,
             on_session_loss: OnSessionLoss::Reopen,
             timeout_ms: 20_000,
-            route: None,
+            route: Some(crate::rig::route(name)),
         }
     }
 

@@ -28,7 +28,7 @@ impl Admin {
         listeners.lines().next()?.split_once("::")?.1.parse().ok()
     }
 
-    /// The versions of the clusters and of the filter that are in force.
+    /// The versions of the files that are in force.
     pub(crate) async fn versions(&self) -> Option<Versions> {
         let stats = self.get("/stats?type=TextReadouts&filter=version_text").await?;
         let of = |name: &str| {
@@ -37,6 +37,7 @@ impl Admin {
         };
         Some(Versions {
             clusters: of("cluster_manager.cds.version_text").unwrap_or_default(),
+            routes: of("http.mcp.rds.").unwrap_or_default(),
             extension: of("extension_config_discovery.").unwrap_or_default(),
         })
     }
@@ -62,5 +63,6 @@ impl Admin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Versions {
     pub(crate) clusters: String,
+    pub(crate) routes: String,
     pub(crate) extension: String,
 }

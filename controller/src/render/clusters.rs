@@ -1,8 +1,7 @@
 //! The clusters: `envoy.config.cluster.v3.Cluster`, one a server, and the broker's.
 //!
-//! A server's cluster has a fingerprint of its content in its name. When a server's address changes, the filter's table
-//! and the cluster change together: the table names the new cluster, calls on the old one end in peace. Statistics keep
-//! the plain name.
+//! A server's cluster has a fingerprint of its content in its name. When that changes, so does the server's route: it names the
+//! new cluster, calls on the old one end in peace. Statistics keep the plain name.
 
 use super::bootstrap::socket_address;
 use super::{BROKER_CLUSTER, Layout, version};
@@ -20,7 +19,7 @@ const BUFFER_BYTES: u32 = 256 << 10;
 const IDLE: &str = "4s";
 const CONNECT: &str = "5s";
 
-/// The clusters of all servers, in their order. A server that Envoy cannot speak to is left out: the broker does.
+/// The clusters of all servers with a route, in their order.
 pub(super) fn clusters(gateway: &Gateway, layout: &Layout) -> Vec<Value> {
     gateway.servers.iter().filter_map(|s| server(s, layout)).collect()
 }
@@ -43,9 +42,7 @@ pub(super) fn broker(address: SocketAddr) -> Value {
 }
 
 fn server(server: &Server, layout: &Layout) -> Option<Value> {
-    if !server.transport.may_be_streamable_http() {
-        return None;
-    }
+    server.route.as_ref()?;
     let url = Url::parse(&server.url).ok()?;
     let (host, port) = (url.host()?, url.port_or_known_default()?);
     let stat_name = format!("mcp-server-{}", server.name);

@@ -1,9 +1,9 @@
-//! The listener and its routes.
+//! The listener.
 
 use super::bootstrap::{file, socket_address};
-use super::{BROKER_CLUSTER, EXTENSION_FILE, FILTER, Layout, local_replies};
+use super::{EXTENSION_FILE, FILTER, Layout, ROUTES_FILE, local_replies, routes};
 use protocol::config::Limits;
-use protocol::http::{header, path};
+use protocol::http::header;
 use serde_json::{Value, json};
 
 /// What a stream may hold beside a request body: the same body's last chunk, and the answer's.
@@ -40,13 +40,11 @@ fn connection_manager(layout: &Layout) -> Value {
             "name": "envoy.http.early_header_mutation.header_mutation",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-                "mutations": [
-                    { "remove_on_match": { "key_matcher": { "prefix": header::INTERNAL_PREFIX, "ignore_case": true } } },
-                ],
+                "mutations": [removed(header::INTERNAL_PREFIX), removed(header::STEERING_PREFIX)],
             },
         }],
         "local_reply_config": local_replies::config(),
-        "route_config": routes(),
+        "rds": { "config_source": file(&layout.directory, ROUTES_FILE), "route_config_name": routes::NAME },
         "http_filters": [
             {
                 "name": FILTER,
@@ -66,48 +64,7 @@ fn connection_manager(layout: &Layout) -> Value {
     })
 }
 
-fn routes() -> Value {
-    json!({
-        "name": "mcp",
-        "virtual_hosts": [{
-            "name": "mcp",
-            "domains": ["*"],
-            "routes": [
-                // Only the filter can set this header: a client's own is gone before routes are looked at.
-                {
-                    "name": "server",
-                    "match": { "prefix": "/", "headers": [{ "name": header::CLUSTER, "present_match": true }] },
-                    "route": stream(json!({ "cluster_header": header::CLUSTER })),
-                    "request_headers_to_remove": [header::CLUSTER],
-                },
-                {
-                    "name": "mcp",
-                    "match": { "path": "/mcp" },
-                    "route": stream(json!({ "cluster": BROKER_CLUSTER })),
-                },
-                {
-                    "name": "sse",
-                    "match": { "path_separated_prefix": path::SSE },
-                    "route": stream(json!({ "cluster": BROKER_CLUSTER })),
-                },
-                {
-                    "name": "healthz",
-                    "match": { "path": "/healthz" },
-                    "route": { "cluster": BROKER_CLUSTER },
-                },
-                {
-                    "name": "unknown",
-                    "match": { "prefix": "/" },
-                    "direct_response": { "status": 404 },
-                },
-            ],
-        }],
-    })
-}
-
-/// A route without time limits: the filter and the broker set those that a request needs.
-fn stream(mut to: Value) -> Value {
-    to["timeout"] = json!("0s");
-    to["idle_timeout"] = json!("0s");
-    to
+/// Removes the headers that begin so.
+fn removed(prefix: &str) -> Value {
+    json!({ "remove_on_match": { "key_matcher": { "prefix": prefix, "ignore_case": true } } })
 }

@@ -1,6 +1,6 @@
 //! Envoy's configuration, from a declared gateway: pure functions, one module an output.
 //!
-//! Listener and routes are static, since nothing in them depends on the servers. Clusters ([`clusters`]) and the filter
+//! The listener is static, since nothing in it depends on the servers. Clusters ([`clusters`]), routes ([`routes`]) and the filter
 //! with its plugin configuration ([`extension`]) are files that Envoy watches, so that a change drains no connection.
 
 mod bootstrap;
@@ -10,11 +10,13 @@ pub mod kubernetes;
 mod listener;
 mod local_replies;
 mod plugin;
+mod routes;
 #[cfg(test)]
 mod tests;
 mod version;
 
 pub use plugin::plugin;
+pub use routes::{Routes, routed};
 
 use protocol::config::{FilterMode, Gateway};
 use serde_json::Value;
@@ -29,6 +31,8 @@ pub const BROKER_CLUSTER: &str = "mcp-broker";
 pub const BOOTSTRAP_FILE: &str = "envoy.yaml";
 /// The clusters' file name.
 pub const CLUSTERS_FILE: &str = "clusters.json";
+/// The routes' file name.
+pub const ROUTES_FILE: &str = "routes.json";
 /// The filter's file name.
 pub const EXTENSION_FILE: &str = "filter.json";
 
@@ -60,6 +64,8 @@ pub struct Rendered {
     pub bootstrap: Value,
     /// What the cluster discovery file holds.
     pub clusters: Resources,
+    /// What leads to the servers.
+    pub routes: Routes,
     /// What the extension discovery file holds.
     pub extension: Resources,
 }
@@ -94,12 +100,13 @@ impl Resources {
     }
 }
 
-/// The configuration of an Envoy that serves `gateway`.
+/// The configuration of an Envoy that serves `gateway`, whose servers have their routes already ([`routed`]).
 pub fn render(gateway: &Gateway, layout: &Layout) -> Rendered {
     let clusters = clusters::clusters(gateway, layout);
     Rendered {
         bootstrap: bootstrap::bootstrap(&gateway.limits, layout),
         clusters: Resources::new(clusters),
+        routes: Routes::new(gateway, layout),
         extension: Resources::new(vec![extension::extension(&plugin(gateway, layout), layout)]),
     }
 }

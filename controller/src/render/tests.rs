@@ -20,7 +20,7 @@ fn server(name: &str, url: &str) -> Server {
 }
 
 fn gateway(servers: Vec<Server>) -> Gateway {
-    Gateway { servers, access: Access::default(), limits: Limits::default(), editing: Editing::default() }
+    routed(Gateway { servers, access: Access::default(), limits: Limits::default(), editing: Editing::default() })
 }
 
 fn layout() -> Layout {
@@ -40,24 +40,50 @@ fn only_cluster(url: &str) -> Value {
     render(&gateway(vec![server("demo", url)]), &layout()).clusters.resources.remove(0)
 }
 
+/// The virtual hosts of a gateway.
+fn hosts(gateway: &Gateway) -> Vec<Value> {
+    render(gateway, &layout()).routes.resources().resources[0]["virtual_hosts"].as_array().unwrap().clone()
+}
+
 #[test]
-fn the_filter_finds_each_server_where_its_cluster_is() {
+fn a_servers_route_leads_to_its_cluster_with_the_host_that_it_expects() {
     let gateway = gateway(vec![server("demo", "http://127.0.0.1:9001/mcp?a=b"), server("two", "https://x.example/")]);
-    let plugin = plugin(&gateway, &layout());
     let clusters = render(&gateway, &layout()).clusters.resources;
-    let addresses: Vec<_> = plugin.servers.iter().map(|server| server.address.as_ref().unwrap()).collect();
-    for (address, cluster) in addresses.iter().zip(&clusters) {
-        assert_eq!(cluster["name"], address.cluster.as_str());
-        assert_eq!(cluster["load_assignment"]["cluster_name"], address.cluster.as_str());
+    for ((server, cluster), host) in gateway.servers.iter().zip(&clusters).zip(["127.0.0.1:9001", "x.example"]) {
+        let authority = &server.route.as_ref().unwrap().authority;
+        let hosts = hosts(&gateway);
+        let own = hosts.iter().find(|host| host["domains"] == serde_json::json!([authority])).unwrap();
+        let to = &own["routes"][0]["route"];
+        assert_eq!(to["cluster"], cluster["name"]);
+        assert_eq!(to["host_rewrite_literal"], host);
+        assert_eq!(cluster["load_assignment"]["cluster_name"], cluster["name"]);
     }
-    let [demo, two] = addresses[..] else { panic!("two servers") };
-    assert_eq!((demo.authority.as_str(), demo.path.as_str()), ("127.0.0.1:9001", "/mcp?a=b"));
-    assert_eq!((two.authority.as_str(), two.path.as_str()), ("x.example", "/"));
     assert_eq!(clusters[0]["alt_stat_name"], "mcp-server-demo");
 }
 
 #[test]
-fn of_a_server_that_only_the_broker_reaches_the_filter_knows_the_prefix() {
+fn no_host_of_the_filters_is_the_endpoints() {
+    let hosts = hosts(&gateway(Vec::new()));
+    let [nowhere, endpoint] = &hosts[..] else { panic!("two hosts: {hosts:?}") };
+    assert_eq!(nowhere["domains"], serde_json::json!(["mcp-gateway-internal", "*.mcp-gateway-internal"]));
+    assert_eq!(nowhere["routes"][0]["direct_response"]["status"], 404);
+    assert_eq!(endpoint["domains"], serde_json::json!(["*"]));
+}
+
+#[test]
+fn a_servers_host_changes_with_its_address_only() {
+    let host = |url: &str| gateway(vec![server("demo", url)]).servers.remove(0).route.unwrap().authority;
+    let first = host("http://127.0.0.1:9001/mcp");
+    assert_eq!(first, host("http://127.0.0.1:9001/other?a=b"));
+    assert_ne!(first, host("http://127.0.0.1:9002/mcp"));
+    assert_ne!(first, host("https://127.0.0.1:9001/mcp"));
+    let (label, suffix) = first.split_once('.').unwrap();
+    assert_eq!(suffix, "mcp-gateway-internal");
+    assert!(label.len() <= 63 && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+}
+
+#[test]
+fn a_server_that_only_the_broker_reaches_has_no_route_and_no_secret_is_rendered() {
     let process = Process {
         program: "x".to_owned(),
         args: Vec::new(),
@@ -72,10 +98,10 @@ fn of_a_server_that_only_the_broker_reaches_the_filter_knows_the_prefix() {
         let gateway = gateway(vec![old, server("new", "http://127.0.0.1:9001/mcp")]);
         let rendered = render(&gateway, &layout());
         assert_eq!(rendered.clusters.resources.len(), 1);
-        assert!(!format!("{rendered:?}").contains("s3cret"));
-        let plugin = serde_json::to_value(plugin(&gateway, &layout())).unwrap();
-        assert_eq!(plugin["servers"][0], serde_json::json!({"name": "old", "prefix": "old_", "timeoutMs": 1000}));
-        assert_eq!(plugin["servers"][1]["authority"], "127.0.0.1:9001");
+        assert_eq!(hosts(&gateway).len(), 3);
+        for secret in ["s3cret", "Bearer x"] {
+            assert!(!format!("{rendered:?}").contains(secret), "{secret}");
+        }
     }
 }
 
@@ -147,7 +173,9 @@ fn versions_follow_the_content() {
     let (one, two) = (render(&one, &layout()), render(&two, &layout()));
     assert_eq!(one.bootstrap, two.bootstrap);
     assert_ne!(one.clusters.version, two.clusters.version);
-    assert_ne!(one.extension.version, two.extension.version);
+    assert_ne!(one.routes.resources().version, two.routes.resources().version);
+    assert_eq!(one.extension, two.extension, "the filter is not disturbed");
+    assert_eq!(two.routes.union(&one.routes), two.routes);
     assert_eq!(one.clusters.union(&two.clusters), two.clusters);
     assert_eq!(one.clusters.union(&one.clusters), one.clusters);
 }

@@ -3,7 +3,7 @@
 //! A modern call names its target in headers, too, and goes to the server that has it. Its body is held up to the name, which has to
 //! be the same; there the prefix is taken out, and the rest streams as in body mode. Everything else goes to the broker.
 
-use super::find::{LOOKUP, by_prefix, unprefixed};
+use super::find::{LOOKUP, unprefixed};
 use super::{Phase, Stream, head};
 use crate::cache::Key;
 use crate::host;
@@ -32,7 +32,11 @@ impl Stream {
             self.original = None;
             return self.send_to_broker();
         };
-        let (target, added, timeout) = match by_prefix(shared, kind, &name) {
+        let Some(servers) = shared.servers() else {
+            self.original = None;
+            return self.send_to_broker();
+        };
+        let (target, added, timeout) = match servers.by_prefix(kind, &name) {
             Some((server, added)) => {
                 (Target::Server(server.name.clone()), added, Duration::from_millis(server.timeout_ms))
             }

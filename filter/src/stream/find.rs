@@ -3,8 +3,7 @@
 use super::{Phase, Stream};
 use crate::cache::{Key, Known};
 use crate::root::Shared;
-use crate::{ended, host, resolver};
-use protocol::config::PluginServer;
+use crate::{host, resolver};
 use protocol::era::Era;
 use protocol::http::{encode_value, header};
 use protocol::naming::Tagged;
@@ -32,6 +31,7 @@ struct Edit {
 impl Stream {
     pub(super) fn call(&mut self, call: &Call, size: usize) -> Action {
         let Some(shared) = self.shared.clone() else { return self.pass_on(size) };
+        let Some(servers) = shared.servers() else { return self.pass_on(size) };
         let era = self.era();
         let session = self.session().filter(|_| era == Era::Legacy).map(Rc::from);
         // What needs to be folded, and what the broker refuses anyway, does not need the fast path.
@@ -39,7 +39,7 @@ impl Stream {
             return self.pass_on(size);
         }
         let text = &call.target.text;
-        let (target, edit, timeout) = match by_prefix(&shared, call.kind, text) {
+        let (target, edit, timeout) = match servers.by_prefix(call.kind, text) {
             Some((server, added)) => {
                 let mut name = text.clone();
                 name.replace_range(added.clone(), "");
@@ -73,8 +73,9 @@ impl Stream {
 
     /// Finds out where to go: from the cache, or from the broker.
     pub(super) fn look_up(&mut self, shared: &Shared, key: Key, timeout: Duration) -> Action {
-        let ended = key.session.as_deref().map_or(0, ended::mark);
-        let known = shared.cache.borrow_mut().get(&key, ended, shared.epoch.get(), shared.now.get());
+        let mut cache = shared.cache.borrow_mut();
+        let known = cache.get(&shared.settings, &key, shared.ended.get(), shared.epoch.get(), shared.now.get());
+        drop(cache);
         match known {
             Known::Fresh(way) => {
                 self.key = Some(key);
@@ -96,7 +97,8 @@ impl Stream {
         let (Some(shared), Some(session)) = (self.shared.clone(), self.session().map(Rc::from)) else {
             return self.pass_on(size);
         };
-        let Some(server) = shared.settings.server(&to.server) else { return self.pass_on(size) };
+        let Some(servers) = shared.servers() else { return self.pass_on(size) };
+        let Some((server, _)) = servers.get(&to.server) else { return self.pass_on(size) };
         // A second edit, which only the broker makes.
         if self.reader.envelope().related_task.is_some() {
             return self.pass_on(size);
@@ -148,20 +150,6 @@ impl Stream {
             host::set_body(BufferType::HttpRequestBody, end, &[head, replacement].concat());
         }
     }
-}
-
-/// The server whose prefix a name or URI has, and where that stands in it.
-pub(super) fn by_prefix<'a>(
-    shared: &'a Shared,
-    kind: CallKind,
-    text: &str,
-) -> Option<(&'a PluginServer, Range<usize>)> {
-    let table = &shared.settings.table;
-    let route = match kind {
-        CallKind::Resource => table.by_uri(text),
-        CallKind::Tool | CallKind::Prompt => table.by_name(text),
-    }?;
-    Some((shared.settings.plugin.servers.get(route.server)?, route.added))
 }
 
 /// What the broker is asked about a name or URI that has no prefix.

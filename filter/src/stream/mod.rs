@@ -16,7 +16,7 @@ use by_headers::Expected;
 use protocol::config::FilterMode;
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
-use protocol::http::{Accepts, header, path};
+use protocol::http::{Accepts, header, is_internal_host, path};
 use protocol::request::Reader;
 use protocol::resolve::Destination;
 use protocol::route::{Admitted, Early, Head, Verb, admit, check_version, early, verify};
@@ -25,17 +25,13 @@ use proxy_wasm::types::{Action, BufferType, MapType};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-/// Path of the endpoint. The listener is rendered for it, so the path tells as much as Envoy's route, and costs less to ask.
-const ENDPOINT: &str = "/mcp";
 /// Most bytes of a request that are kept, should its server have forgotten the session.
 const REPEATABLE: usize = 64 << 10;
-/// Headers that a client's request must not carry beside the internal ones.
-const STEERING: &str = "x-envoy-";
 
 /// How far a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Not a request to the endpoint: it passes, but for headers that are the gateway's own.
+    /// None of the gateway's requests: it passes.
     Foreign,
     /// Headers are held, until the body tells where it goes.
     Reading,
@@ -49,6 +45,15 @@ enum Phase {
     Released,
     /// Answered by the filter.
     Refused,
+}
+
+/// What of the gateway's a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The MCP endpoint.
+    Endpoint,
+    /// HTTP+SSE.
+    Sse,
 }
 
 /// Where a request was sent.
@@ -165,32 +170,35 @@ impl Stream {
 
     fn on_headers(&mut self, end: bool) -> Action {
         self.headers = Headers::read(MapType::HttpRequestHeaders);
-        self.headers.remove(|name| name.starts_with(header::INTERNAL_PREFIX) || name.starts_with(STEERING));
-        let path = self.headers.get(":path").unwrap_or_default();
-        if !path.strip_prefix(ENDPOINT).is_some_and(|rest| rest.is_empty() || rest.starts_with('?')) {
-            if let (Some(path::SSE | path::SSE_MESSAGE), Some(shared)) = (path.split('?').next(), &self.shared) {
-                // The broker checks and answers all of it.
-                self.headers.set(header::KEY, &shared.settings.plugin.key);
-                self.sent = Sent::Broker;
-            }
+        // Routes to servers are the filter's alone to take.
+        if self.headers.get(":authority").is_some_and(is_internal_host) {
+            return self.refuse_early(&Refusal::transport(404, code::TRANSPORT, "There is no such host here."));
+        }
+        let shared = self.shared.clone();
+        let Some(place) = self.place(shared.as_deref()) else {
+            self.headers.remove(|name| name.starts_with(header::GATEWAY_PREFIX));
+            return Action::Continue;
+        };
+        self.headers
+            .remove(|name| name.starts_with(header::INTERNAL_PREFIX) || name.starts_with(header::STEERING_PREFIX));
+        let Some(shared) = shared else {
+            self.phase = Phase::Reading;
+            return self.refuse(&Refusal::upstream(Era::Legacy, "The gateway has no configuration yet."));
+        };
+        if place == Place::Sse {
+            // The broker checks and answers all of it.
+            self.headers.set(header::KEY, &shared.settings.plugin.key);
+            self.sent = Sent::Broker;
             return Action::Continue;
         }
         self.phase = Phase::Reading;
-        let Some(shared) = self.shared.clone() else {
-            return self.refuse(&Refusal::upstream(Era::Legacy, "The gateway has no configuration yet."));
-        };
         let repeated = header::SINGLE.into_iter().find(|name| self.headers.repeated(name));
         let admitted = match repeated {
             Some(name) => Err(Refusal::repeated(name)),
             None => admit(&head(&self.headers), &shared.settings.plugin.access),
         };
         match admitted {
-            Err(refusal) => {
-                // Known only now, and needed for the form of the answer.
-                let accepts = Accepts::parse(self.headers.get("accept"));
-                self.admitted = Some(Admitted { verb: Verb::Post, era: Era::Legacy, accepts });
-                return self.refuse(&refusal);
-            }
+            Err(refusal) => return self.refuse_early(&refusal),
             Ok(admitted) => self.admitted = Some(admitted),
         }
         self.announced = self.headers.get("content-length").and_then(|length| length.parse().ok());
@@ -202,6 +210,31 @@ impl Stream {
             Some(Verb::Post) => Action::Pause,
             _ => self.send_to_broker(),
         }
+    }
+
+    /// Refuses a request before it has been admitted.
+    fn refuse_early(&mut self, refusal: &Refusal) -> Action {
+        // Known only now, and needed for the form of the answer.
+        let accepts = Accepts::parse(self.headers.get("accept"));
+        self.admitted = Some(Admitted { verb: Verb::Post, era: Era::Legacy, accepts });
+        self.refuse(refusal)
+    }
+
+    /// What of the gateway's the request is for; `None` if it is none of its business.
+    fn place(&self, shared: Option<&Shared>) -> Option<Place> {
+        let path = self.headers.get(":path")?;
+        let path = path.split('?').next()?;
+        let endpoint = shared.map(|shared| &shared.settings.plugin.endpoint);
+        let place = match path {
+            path::SSE | path::SSE_MESSAGE => Place::Sse,
+            _ if path == endpoint.map_or(path::MCP, |endpoint| endpoint.path.as_str()) => Place::Endpoint,
+            _ => return None,
+        };
+        // Other traffic may come to the same path of another host.
+        let own = endpoint
+            .and_then(|endpoint| endpoint.route_prefix.as_deref())
+            .is_none_or(|prefix| host::property(&["xds", "route_name"]).is_some_and(|route| route.starts_with(prefix)));
+        own.then_some(place)
     }
 
     fn on_body(&mut self, size: usize, end: bool) -> Action {

@@ -4,7 +4,6 @@ use super::{Phase, Sent, Stream};
 use crate::cache::Way;
 use crate::host;
 use crate::resolver::Decided;
-use protocol::config::Address;
 use protocol::error::Refusal;
 use protocol::http::header;
 use protocol::resolve::Destination;
@@ -60,11 +59,7 @@ impl Stream {
     }
 
     fn send_to_server(&mut self, destination: &Rc<Destination>) -> Action {
-        let shared = self.shared.clone();
-        let server = shared.as_ref().and_then(|s| s.settings.server(&destination.server));
-        // Not known here yet: the broker can do it.
-        let Some(address) = server.and_then(|s| s.address.as_ref()) else { return self.send_to_broker() };
-        self.address(address, destination);
+        self.address(destination);
         self.sent = if self.answering { Sent::Answer(destination.clone()) } else { Sent::Call(destination.clone()) };
         if self.expected.is_some() {
             return self.release_headers();
@@ -75,21 +70,23 @@ impl Stream {
         self.release()
     }
 
-    /// The headers that the server is to see. Envoy chooses the route anew after each change.
-    fn address(&mut self, address: &Address, destination: &Destination) {
+    /// The headers that take the request to the server, and those that it is to see. Its own `Host` is the route's to set.
+    fn address(&self, destination: &Destination) {
         self.headers.remove(|name| {
             let clients_own = ["authorization", "cookie", "origin", "accept-encoding", header::LAST_EVENT_ID];
             clients_own.contains(&name) || (name == header::SESSION_ID && destination.session.is_none())
         });
-        self.headers.set(header::CLUSTER, &address.cluster);
-        self.headers.set(":authority", &address.authority);
-        self.headers.set(":path", &address.path);
+        self.headers.set(":authority", &destination.route.authority);
+        if let Some(server) = &destination.route.server_header {
+            self.headers.set(header::SERVER, server);
+        }
+        self.headers.set(":path", &destination.path);
         self.headers.set("accept", "application/json, text/event-stream");
         self.headers.set(header::PROTOCOL_VERSION, &destination.protocol_version);
         if let Some(session) = &destination.session {
             self.headers.set(header::SESSION_ID, session);
         }
-        for (name, value) in &address.headers {
+        for (name, value) in &destination.headers {
             self.headers.set(name, value);
         }
     }
@@ -98,7 +95,8 @@ impl Stream {
     pub(super) fn start_clock(&mut self) {
         let Some(shared) = &self.shared else { return };
         let (Sent::Call(destination) | Sent::Answer(destination)) = &self.sent else { return };
-        let Some(server) = shared.settings.server(&destination.server) else { return };
+        let Some(servers) = shared.servers() else { return };
+        let Some((server, _)) = servers.get(&destination.server) else { return };
         let until = shared.now.get() + server.timeout_ms.div_ceil(1000);
         self.deadline = Some(shared.deadlines.borrow_mut().add(until, self.me.clone()));
     }

@@ -8,5 +8,5 @@ mod plugin;
 mod transport;
 
 pub use gateway::{Access, Editing, EraChoice, Gateway, Limits, OnSessionLoss, Route, Server};
-pub use plugin::{Address, Endpoint, FilterMode, Plugin, PluginServer};
+pub use plugin::{Endpoint, FilterMode, Plugin};
 pub use transport::{Process, Sharing, Transport};

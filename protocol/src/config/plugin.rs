@@ -1,10 +1,10 @@
 //! The filter's configuration.
 
-use super::gateway::{Access, Editing, Limits};
+use super::gateway::{Access, Limits};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
-/// The plugin configuration: JSON, made by the controller.
+/// The plugin configuration: JSON, made by the controller. It stays as it is when servers change: the filter asks the broker for
+/// those ([`crate::resolve::ServerTable`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plugin {
@@ -14,8 +14,6 @@ pub struct Plugin {
     pub broker_authority: String,
     /// Proves to the broker that a request comes from the filter. Grants nothing else.
     pub key: String,
-    /// Servers that calls are sent to; the broker answers for any other.
-    pub servers: Vec<PluginServer>,
     /// Which requests are the gateway's.
     #[serde(default)]
     pub endpoint: Endpoint,
@@ -23,9 +21,6 @@ pub struct Plugin {
     pub access: Access,
     /// Bounds.
     pub limits: Limits,
-    /// How servers' messages are changed.
-    #[serde(default)]
-    pub editing: Editing,
     /// How Envoy runs the filter.
     #[serde(default)]
     pub mode: FilterMode,
@@ -58,35 +53,4 @@ pub enum FilterMode {
     /// Without it, as Istio's `WasmPlugin` does: a modern call is routed by what its headers name, anything else goes to the
     /// broker.
     Header,
-}
-
-/// A server, as the filter sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PluginServer {
-    /// Its name in the configuration.
-    pub name: String,
-    /// Its prefix; empty for none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub prefix: String,
-    /// Where Envoy sends calls for it; `None` if only the broker can reach it.
-    #[serde(flatten)]
-    pub address: Option<Address>,
-    /// Milliseconds until its answer has to begin.
-    pub timeout_ms: u64,
-}
-
-/// How Envoy reaches a server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Address {
-    /// Envoy cluster.
-    pub cluster: String,
-    /// `:authority` that the server expects: host, and port unless it is the scheme's own.
-    pub authority: String,
-    /// `:path` of its endpoint, query included.
-    pub path: String,
-    /// Headers to set on requests to it. Names in lower case.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, String>,
 }

@@ -24,7 +24,7 @@ pub struct Route {
 }
 
 impl Table {
-    /// A table of the servers' prefixes, in the servers' order. An empty prefix makes no entry.
+    /// A table of the servers' prefixes, in the servers' order. An empty prefix makes no entry; of equal ones the first counts.
     pub fn new<'a>(prefixes: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut named, mut keys) = (Vec::new(), Vec::new());
         for (server, prefix) in prefixes.into_iter().enumerate() {
@@ -35,6 +35,8 @@ impl Table {
         }
         named.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         keys.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
+        named.dedup_by(|later, first| later.0 == first.0);
+        keys.dedup_by(|later, first| later.0.as_str() == first.0.as_str());
         let mut lengths: Vec<Range<usize>> = Vec::new();
         let mut length = 0;
         for (at, (prefix, _)) in named.iter().enumerate() {
@@ -88,6 +90,13 @@ mod tests {
             assert_eq!(table.by_uri(nobodys), None, "{nobodys}");
         }
         assert_eq!(table.by_uri("A.B+x:y+z"), Some(Route { server: 2, added: 0..4 }));
+    }
+
+    #[test]
+    fn of_equal_prefixes_the_first_counts() {
+        let table = Table::new(["b_", "a_", "a_", "a_"]);
+        assert_eq!(table.by_name("a_x").unwrap().server, 1);
+        assert_eq!(table.by_uri("a+x:y").unwrap().server, 1);
     }
 
     #[test]
