@@ -2,7 +2,7 @@
 # $XDG_CACHE_HOME/mcp-gateway (~/.cache/mcp-gateway), so that a second run is short.
 
 .DEFAULT_GOAL := help
-.PHONY: help build wasm run test test-native test-wasm conformance quadrants bench lint fmt envoy-local clean
+.PHONY: help build wasm run test test-fast test-native test-wasm conformance quadrants bench lint fmt envoy-local clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ run: build ## Starts the gateway over three sample servers on http://127.0.0.1:8
 	@scripts/run.sh
 
 test: lint test-native test-wasm ## Runs every check and every test
+
+test-fast: lint build test-wasm ## The same without the tests on Kubernetes: needs no root and no test bed
+	@scripts/test-native.sh fast
 
 test-native: build ## Runs the native tests, end to end through a real Envoy included
 	@scripts/test-native.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The native tests. Those that need Envoy get the pinned one, and the filter and binary of dist/.
+# The native tests. Those that need Envoy get the pinned one, and the filter and binary of dist/. With `fast`, those that need
+# the test bed (a real Kubernetes and Istio, which need root) are left out: all of them are named kubernetes_*.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$ROOT"
 
@@ -9,5 +10,13 @@ export MCP_GATEWAY_DIST=$ROOT/dist
 # The tests ask for these again; here their installation can be seen.
 tests/peers/setup.sh >/dev/null
 tests/fixtures/setup.sh >/dev/null
-say "Native tests"
-cargo test --workspace --no-fail-fast
+if [[ ${1:-} == fast ]]; then
+  say "Native tests, without Kubernetes"
+  cargo test --workspace --no-fail-fast --lib --bins --test '[!k]*'
+  cargo test --workspace --no-fail-fast --doc
+else
+  MCP_GATEWAY_TESTBED=$(scripts/setup-testbed.sh)
+  export MCP_GATEWAY_TESTBED
+  say "Native tests"
+  cargo test --workspace --no-fail-fast
+fi

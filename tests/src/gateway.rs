@@ -264,7 +264,7 @@ fn url_in(line: &str, suffix: &str) -> Option<String> {
 }
 
 /// The pinned Envoy; `MCP_GATEWAY_ENVOY` names another one.
-fn envoy() -> &'static Path {
+pub(crate) fn envoy() -> &'static Path {
     static ENVOY: OnceLock<PathBuf> = OnceLock::new();
     ENVOY.get_or_init(|| {
         if let Some(path) = std::env::var_os("MCP_GATEWAY_ENVOY") {

@@ -6,6 +6,7 @@
 //! * [`client`]: HTTP and MCP clients that send every byte as the test says;
 //! * [`process`]: other processes, sample servers among them;
 //! * [`peers`]: servers and clients of other SDKs;
+//! * [`kubernetes`]: a real Kubernetes and Istio, without containers;
 //! * [`conformance`]: the official conformance suites, and servers for them;
 //! * [`quadrants`]: every feature, by clients of either era at servers of either era.
 
@@ -14,6 +15,7 @@ pub mod conformance;
 pub mod fake;
 mod front;
 pub mod gateway;
+pub mod kubernetes;
 pub mod peers;
 pub mod process;
 pub mod quadrants;

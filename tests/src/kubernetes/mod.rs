@@ -1,0 +1,28 @@
+//! A real Kubernetes with a real Istio on one machine, without containers: what `scripts/setup-testbed.sh` installs.
+//!
+//! * [`test`] runs a test inside of a [`Cluster`] that all tests of its binary share, [`test_api`] beside a bare API server;
+//!   a test that breaks parts starts a cluster of its own and is run by [`test_on`];
+//! * `network`: every cluster has a network of its own, so that clusters run side by side and no port clashes;
+//! * `launcher`, [`Part`]: its processes, none of which outlives the cluster, however that ends;
+//! * `control_plane`, `istiod`, `registry`: what these processes are;
+//! * `kubelet`: runs pods as local processes: a network, a root file system, a process tree, a user each, as containers have;
+//! * `services`: what kube-proxy, the cluster's DNS and a cloud's load balancers do elsewhere.
+//!
+//! It needs root, for the networks and mounts. Tests of it are named `kubernetes_*`; `make test-fast` leaves them out.
+
+mod certificates;
+mod cluster;
+mod control_plane;
+mod istiod;
+mod kubectl;
+mod kubelet;
+mod launcher;
+mod network;
+mod part;
+mod registry;
+mod services;
+mod testbed;
+
+pub use cluster::{Cluster, Size, test, test_api, test_on};
+pub use kubectl::Kubectl;
+pub use part::Part;
