@@ -12,11 +12,9 @@ pub(super) fn plugin(instance: &Instance, names: &Names, mode: FilterMode) -> Pl
         broker_cluster: format!("outbound|{INTERNAL_PORT}||{host}"),
         broker_authority: format!("{host}:{INTERNAL_PORT}"),
         key: instance.key.clone(),
-        servers: Vec::new(),
         endpoint: Endpoint { route_prefix: Some(names.endpoint_route_prefix()), ..Endpoint::default() },
         access: instance.access.clone(),
         limits: instance.limits.clone(),
-        editing: instance.editing.clone(),
         mode,
     }
 }
