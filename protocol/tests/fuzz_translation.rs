@@ -98,7 +98,7 @@ proptest! {
         prop_assert_eq!(&modern["content"], &result["content"]);
         prop_assert_eq!(to_legacy::outcome(&modern.to_string()), Outcome::Complete);
         // And what a legacy client would make of that has nothing of the modern era.
-        let back = parsed(&to_legacy::result(&modern.to_string(), Structured::of("{}")));
+        let back = parsed(&to_legacy::result(&modern.to_string(), Structured::of("{}"), None));
         prop_assert!(back.get("resultType").is_none() && back.get("ttlMs").is_none() && back.get("cacheScope").is_none());
     }
 
@@ -112,7 +112,7 @@ proptest! {
             prop_assert_eq!(found, keys, "a question was lost");
             prop_assert_eq!(parsed(&input.state.unwrap()), result["requestState"].clone());
         }
-        let legacy = parsed(&to_legacy::result(&text, Structured::of(&tool.to_string())));
+        let legacy = parsed(&to_legacy::result(&text, Structured::of(&tool.to_string()), None));
         prop_assert!(legacy.is_object() && legacy.get("resultType").is_none());
         for revision in REVISIONS {
             let message = json!({"jsonrpc": "2.0", "id": 9_007_199_254_740_993_u64, "result": legacy}).to_string();
@@ -183,7 +183,7 @@ proptest! {
         let (text, declared) = (request.to_string(), capabilities.to_string());
         if let to_modern::Question::Ask(_, asked) = to_modern::question(&text, &declared) {
             prop_assert_eq!(&parsed(&asked)["method"], &request["method"]);
-            let all = parsed(&to_modern::input_required([("1", asked.as_str())], "sealed"));
+            let all = parsed(&to_modern::input_required([("1", asked.as_str())], "sealed", None));
             prop_assert_eq!(&all["inputRequests"]["1"]["method"], &request["method"]);
         }
         for revision in REVISIONS {
@@ -214,7 +214,7 @@ proptest! {
         to_modern::notice(&text);
         let _ = (to_modern::tool(&text), to_legacy::tool(&text));
         to_legacy::outcome(&text);
-        to_legacy::result(&text, Structured::of(&text));
+        to_legacy::result(&text, Structured::of(&text), Some("{}"));
         to_legacy::error("x", "s", &text);
         for revision in REVISIONS {
             let _ = to_legacy::question(&text, revision, &text);

@@ -1,6 +1,7 @@
 //! `/mcp`: from the first header to the answer.
 
 use super::body::{self, Unread};
+use super::splice::Splice;
 use super::{App, elsewhere, get, legacy, modern, reply};
 use crate::peers::Message;
 use crate::resolve::{self, Owner};
@@ -11,14 +12,16 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
 use bytes::Bytes;
+use protocol::answer::Rules;
 use protocol::config::Access;
 use protocol::era::Era;
 use protocol::error::Refusal;
 use protocol::http::{Accepts, header as names};
 use protocol::jsonrpc::Id;
-use protocol::request::Envelope;
+use protocol::request::{Envelope, Text, cut};
 use protocol::resolve::Target;
 use protocol::route::{Call, Head, Verb, admit};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a client posted.
@@ -76,6 +79,17 @@ impl Posted<'_> {
             Some(server) => resolve::target(registry, era, &Target::Server(server.to_owned())).await,
             None => resolve::owner(registry, era, call.kind, &call.target.text).await,
         }
+    }
+
+    /// The message as its server is to see it: without what the gateway `added` to the name of what is called, and with what the
+    /// server made itself as it made it.
+    pub(super) fn own_form(&self, target: &Text, added: &Range<usize>, rules: &Rules) -> Bytes {
+        let mut splice = Splice::default();
+        if let Some(cut) = cut(target, added).filter(|cut| !cut.is_empty()) {
+            splice.replace(&cut.span, b"");
+        }
+        splice.restore(&self.envelope, rules);
+        splice.apply(&self.body).unwrap_or_else(|| self.body.clone())
     }
 }
 

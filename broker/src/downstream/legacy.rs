@@ -3,6 +3,7 @@
 use super::capabilities::capabilities;
 use super::endpoint::Posted;
 use super::internal::missing_session;
+use super::splice::Splice;
 use super::{App, batch, elsewhere, extension, lists, notices, reply, tasks};
 use crate::bridge;
 use crate::catalog::Kind;
@@ -13,13 +14,12 @@ use crate::session::id::ClientSaid;
 use crate::upstream::{UpstreamError, gateway_info};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
-use bytes::Bytes;
 use protocol::era::{Era, Revision};
 use protocol::error::{Refusal, code};
 use protocol::http::header;
 use protocol::json::quote;
 use protocol::jsonrpc::Id;
-use protocol::request::{Envelope, MessageKind, Text, cut};
+use protocol::request::{Envelope, MessageKind, Text};
 use protocol::route::{CallKind, Early, early, verify};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -59,8 +59,12 @@ pub(super) async fn message(
         (MessageKind::Request, Some(id)) => request(app, session, posted, id).await,
         (MessageKind::Response, _) => {
             match (posted.filter.server, early(envelope, true)) {
-                (Some(server), _) => notices::restored_answer(session, server, envelope, &posted.body),
-                (None, Early::Answer { to, id }) => notices::answer(session, to, &id, envelope, &posted.body),
+                (Some(server), _) => notices::answer(app, session, server, Splice::default(), posted),
+                (None, Early::Answer { to, id }) => {
+                    let mut splice = Splice::default();
+                    splice.replace(&id, to.raw.as_bytes());
+                    notices::answer(app, session, &to.server, splice, posted);
+                }
                 (None, _) => {}
             }
             Ok(reply::accepted())
@@ -103,8 +107,8 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
             }
             if let Early::Call(call) = early(envelope, true) {
                 let Owner { server, added } = posted.owner(&app.registry, Era::Legacy, &call).await?;
-                let body = without(&posted.body, &call.target, &added);
                 let rules = resolve::rules(&app.registry, &server);
+                let body = posted.own_form(&call.target, &added, &rules);
                 let request = bridge::Request { server, id: id.clone(), body, accepts, rules };
                 return bridge::legacy(session, request, posted.headers).await;
             }
@@ -215,8 +219,8 @@ async fn complete(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, i
     {
         return Ok(reply::result(posted.accepts, id, &format!("{{{NO_COMPLETION}}}")));
     }
-    let body = without(&posted.body, target, &added);
     let rules = resolve::rules(&app.registry, &server);
+    let body = posted.own_form(target, &added, &rules);
     let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
     bridge::legacy(session, request, posted.headers).await
 }
@@ -235,12 +239,4 @@ pub(super) async fn completed<'a>(app: &App, era: Era, envelope: &'a Envelope) -
         }
     };
     Ok((resolve::owner(&app.registry, era, kind, &target.text).await?, target))
-}
-
-/// A message as its server is to see it: without what the gateway added to the name.
-pub(super) fn without(body: &Bytes, target: &Text, added: &std::ops::Range<usize>) -> Bytes {
-    if added.is_empty() {
-        return body.clone();
-    }
-    cut(target, added).and_then(|cut| cut.apply(body)).map_or_else(|| body.clone(), Bytes::from)
 }

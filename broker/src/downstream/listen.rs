@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, stream};
 use protocol::answer;
-use protocol::era::Era;
+use protocol::era::{Era, SERVER_INFO};
 use protocol::error::{Refusal, code};
 use protocol::json::quote;
 use protocol::jsonrpc::Id;
@@ -266,7 +266,7 @@ async fn pump(
         }
     }
     let (raw, info) = (id.raw(), gateway_info());
-    let meta = format!("{{\"{SUBSCRIPTION}\":{raw},\"io.modelcontextprotocol/serverInfo\":{info}}}");
+    let meta = format!("{{\"{SUBSCRIPTION}\":{raw},\"{SERVER_INFO}\":{info}}}");
     let result = format!("{{\"resultType\":\"complete\",\"_meta\":{meta}}}");
     let _ = client.send(sse::frame(&reply::response(&id, &result)).into()).await;
 }

@@ -7,8 +7,8 @@ use crate::upstream::{Way, gateway_info};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use futures::future::join_all;
-use protocol::era::Era;
 use protocol::era::to_legacy::revision::{is_older, tool};
+use protocol::era::{Era, SERVER_INFO};
 use protocol::error::{Refusal, code};
 use protocol::json::quote;
 use sha2::{Digest as _, Sha256};
@@ -41,7 +41,7 @@ pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, cursor: Opt
     let items = view.catalog.list_for(Era::Legacy, kind, &differing);
     let older = Some(session.revision).filter(|revision| kind == Kind::Tools && is_older(*revision));
     let page = page(app, Era::Legacy, kind, &items, cursor, |json| tool(json, older?))?;
-    Ok(format!("{{{page}}}"))
+    Ok(format!("{{{},{page}}}", meta()))
 }
 
 /// The list that a modern client gets: of servers that are used in the legacy era, what they list for clients that declare
@@ -67,8 +67,12 @@ pub(super) async fn modern(app: &App, kind: Kind, cursor: Option<&str>, capabili
 
 /// A modern result of these members, made by the gateway.
 pub(super) fn complete(members: &str) -> String {
-    let info = gateway_info();
-    format!("{{\"resultType\":\"complete\",\"_meta\":{{\"io.modelcontextprotocol/serverInfo\":{info}}},{members}}}")
+    format!("{{\"resultType\":\"complete\",{},{members}}}", meta())
+}
+
+/// The member `_meta` of what the gateway answers itself.
+fn meta() -> String {
+    format!("\"_meta\":{{\"{SERVER_INFO}\":{}}}", gateway_info())
 }
 
 /// The members of one page: as many items as fit from where the cursor points, each as its server sent it, or what `changed`

@@ -2,7 +2,7 @@
 
 use super::capabilities::capabilities;
 use super::endpoint::Posted;
-use super::legacy::{NO_COMPLETION, completed, instructions, without};
+use super::legacy::{NO_COMPLETION, completed, instructions};
 use super::{App, elsewhere, extension, listen, lists, reply, tasks};
 use crate::bridge;
 use crate::catalog::Kind;
@@ -71,10 +71,10 @@ async fn forward(
     target: &Text,
     named: bool,
 ) -> Result<Response, Refusal> {
-    let body = without(&posted.body, target, &owner.added);
     let name = owner.own_name(&target.text);
-    let server = owner.server;
+    let Owner { server, added } = owner;
     let rules = resolve::rules(&app.registry, &server);
+    let body = posted.own_form(target, &added, &rules);
     let crossed = server.way(Era::Modern, false) == Some(Way::Crossed);
     let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
     if crossed {

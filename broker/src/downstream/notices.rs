@@ -1,30 +1,20 @@
 //! What clients tell servers: answers and notifications.
 
+use super::endpoint::Posted;
 use super::splice::Splice;
 use super::{App, extension};
+use crate::resolve;
 use crate::session::{Session, Upstream};
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use protocol::naming::Tagged;
 use protocol::request::Envelope;
-use std::ops::Range;
 use std::sync::Arc;
 
-/// Takes an answer of the client to the server that asked, with the id that the server gave. An answer to nobody is dropped.
-pub(super) fn answer(session: &Arc<Session>, to: Tagged, id: &Range<u64>, envelope: &Envelope, body: &Bytes) {
-    let mut splice = Splice::default();
-    splice.replace(id, to.raw.as_bytes());
-    splice.untag_text(envelope.related_task.as_ref());
-    if let Some(body) = splice.apply(body) {
-        tokio::spawn(send_to(Arc::clone(session), to.server, body));
-    }
-}
-
-/// Takes an answer of the client, which carries the id that the server gave already, to that server.
-pub(super) fn restored_answer(session: &Arc<Session>, server: &str, envelope: &Envelope, body: &Bytes) {
-    let mut splice = Splice::default();
-    splice.untag_text(envelope.related_task.as_ref());
-    if let Some(body) = splice.apply(body) {
+/// Takes an answer of the client to the server that asked, with what `splice` has to change. An answer to nobody is dropped.
+pub(super) fn answer(app: &App, session: &Arc<Session>, server: &str, mut splice: Splice, posted: &Posted<'_>) {
+    let Some(asked) = app.registry.get(server) else { return };
+    splice.restore(&posted.envelope, &resolve::rules(&app.registry, &asked));
+    if let Some(body) = splice.apply(&posted.body) {
         tokio::spawn(send_to(Arc::clone(session), server.to_owned(), body));
     }
 }
@@ -33,7 +23,7 @@ pub(super) fn restored_answer(session: &Arc<Session>, server: &str, envelope: &E
 pub(super) fn notification(app: &App, session: &Arc<Session>, envelope: &Envelope, body: &Bytes) {
     let mut splice = Splice::default();
     // A task's notifications belong to its server.
-    let of_task = splice.untag_text(envelope.related_task.as_ref());
+    let of_task = envelope.related_task().and_then(|task| splice.untag(task));
     let method = envelope.method.as_deref().unwrap_or_default();
     let to = match method {
         "notifications/progress" => {

@@ -1,8 +1,9 @@
 //! Other bytes in the place of some values of a message.
 
 use bytes::Bytes;
+use protocol::answer::Rules;
 use protocol::naming::untag;
-use protocol::request::{Raw, Text};
+use protocol::request::{Envelope, Raw};
 use std::ops::Range;
 
 /// What is to stand in the place of values. Values do not overlap.
@@ -23,9 +24,13 @@ impl Splice {
         Some(made.server)
     }
 
-    /// [`Splice::untag`] for a value that need not be there.
-    pub(super) fn untag_text(&mut self, value: Option<&Text>) -> Option<String> {
-        self.untag(&value?.raw)
+    /// Gives what the message repeats of a server's own, and does not go by, back the form in which that server made it.
+    pub(super) fn restore(&mut self, envelope: &Envelope, rules: &Rules) {
+        for made in &envelope.made {
+            if let Some(own) = made.own(&rules.server, rules.key.as_ref()) {
+                self.replace(&made.raw.span, &own);
+            }
+        }
     }
 
     /// The message with all of it in place. `None` if a place is not in it.

@@ -14,7 +14,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use bytes::Bytes;
-use protocol::answer;
+use protocol::answer::{self, Rules};
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
 use protocol::json::{quote, unquote};
@@ -43,8 +43,7 @@ pub(super) async fn legacy(
         }
         "tasks/get" | "tasks/result" | "tasks/cancel" => Some(
             async {
-                let Task { server, body, .. } = task(app, Era::Legacy, session.asks_back(), posted).await?;
-                let rules = resolve::rules(&app.registry, &server);
+                let Task { server, body, rules, .. } = task(app, Era::Legacy, session.asks_back(), posted).await?;
                 let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
                 bridge::legacy(session, request, posted.headers).await
             }
@@ -56,8 +55,7 @@ pub(super) async fn legacy(
 
 /// Answers a modern client's `tasks/get`, `tasks/update` or `tasks/cancel`.
 pub(super) async fn modern(app: &App, posted: &Posted<'_>, id: &Id, method: &str) -> Result<Response, Refusal> {
-    let Task { server, own, body } = task(app, Era::Modern, false, posted).await?;
-    let rules = resolve::rules(&app.registry, &server);
+    let Task { server, own, body, rules } = task(app, Era::Modern, false, posted).await?;
     let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
     bridge::modern(request, method, Some(&own), posted.headers, app.ending.clone()).await
 }
@@ -90,6 +88,7 @@ struct Task {
     own: String,
     /// The request as the server is to see it.
     body: Bytes,
+    rules: Rules,
 }
 
 async fn task(app: &App, era: Era, asks_back: bool, posted: &Posted<'_>) -> Result<Task, Refusal> {
@@ -108,9 +107,10 @@ async fn task(app: &App, era: Era, asks_back: bool, posted: &Posted<'_>) -> Resu
     let own = unquote(made.raw.as_bytes()).ok_or_else(unknown)?.into_owned();
     let mut splice = Splice::default();
     splice.replace(&task.raw.span, made.raw.as_bytes());
-    splice.untag_text(posted.envelope.related_task.as_ref());
+    let rules = resolve::rules(&app.registry, &server);
+    splice.restore(&posted.envelope, &rules);
     let body = splice.apply(&posted.body).ok_or_else(unknown)?;
-    Ok(Task { server, own, body })
+    Ok(Task { server, own, body, rules })
 }
 
 const MISSING: &str = "params.taskId has to be there, a string of at most 8 KiB.";

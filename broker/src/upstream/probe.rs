@@ -8,7 +8,7 @@ use super::error::UpstreamError;
 use super::leg::{Envelope, Leg, gateway_info};
 use super::transport::Stdio;
 use protocol::config::EraChoice;
-use protocol::era::{MODERN, Revision};
+use protocol::era::{MODERN, Revision, SERVER_INFO};
 use protocol::error::code;
 use serde::Deserialize;
 use serde_json::Value;
@@ -199,7 +199,7 @@ pub(super) async fn discover(client: &Client) -> Result<Hello, UpstreamError> {
     if !found.supported_versions.iter().any(|v| v == MODERN) {
         return Err(UpstreamError::Malformed("server/discover does not name a revision that the gateway knows"));
     }
-    let in_meta = found.meta.as_ref().and_then(|m| m.get("io.modelcontextprotocol/serverInfo"));
+    let in_meta = found.meta.as_ref().and_then(|m| m.get(SERVER_INFO));
     let server_info = in_meta.and_then(|info| to_raw_value(info).ok()).or(found.server_info);
     Ok(Hello {
         leg,

@@ -152,6 +152,25 @@ impl Modern {
         request
     }
 
+    /// A request of a client that declares `capabilities`, with more in `_meta`.
+    pub(crate) fn capable(
+        &self,
+        id: &Value,
+        method: &str,
+        params: Value,
+        capabilities: &Value,
+        meta: Value,
+    ) -> RequestBuilder {
+        let built = self.request(id, method, params).build().unwrap();
+        let mut message: Value = serde_json::from_slice(built.body().unwrap().as_bytes().unwrap()).unwrap();
+        let all = message["params"]["_meta"].as_object_mut().unwrap();
+        all.insert("io.modelcontextprotocol/clientCapabilities".into(), capabilities.clone());
+        all.extend(meta.as_object().unwrap().clone());
+        let mut headers = built.headers().clone();
+        headers.remove("content-length");
+        self.http.post(built.url().clone()).headers(headers).body(message.to_string())
+    }
+
     pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
         let answer = self.request(&json!(1), method, params).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{method}");
@@ -170,6 +189,18 @@ impl Modern {
         let answer = self.request(&json!(1), method, params).send().await.unwrap();
         (answer.status().as_u16(), json(answer).await["error"]["code"].as_i64().unwrap_or_default())
     }
+}
+
+/// The response at the end of an answer in JSON or as events.
+pub(crate) async fn last(answer: Response) -> Value {
+    if answer.headers()["content-type"] == "application/json" {
+        return json(answer).await;
+    }
+    let (mut events, mut last) = (Events::of(answer), Value::Null);
+    while let Some(message) = events.next().await {
+        last = message;
+    }
+    last
 }
 
 /// Messages of a stream.

@@ -1,6 +1,6 @@
 //! Modern clients of servers that speak only the legacy era.
 
-use crate::client::{Events, json, names};
+use crate::client::{Events, json, last, names};
 use crate::legacy_only::LegacyOnly;
 use crate::rig::{Rig, rig, rig_with};
 use protocol::config::Limits;
@@ -15,41 +15,10 @@ fn all() -> Value {
     json!({"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}})
 }
 
-/// A request of a client that declares `capabilities`, with more in `_meta`.
-fn request(
-    rig: &Rig,
-    id: i64,
-    method: &str,
-    params: Value,
-    capabilities: &Value,
-    meta: Value,
-) -> reqwest::RequestBuilder {
-    let built = rig.modern().request(&json!(id), method, params).build().unwrap();
-    let mut message: Value = serde_json::from_slice(built.body().unwrap().as_bytes().unwrap()).unwrap();
-    let all = message["params"]["_meta"].as_object_mut().unwrap();
-    all.insert("io.modelcontextprotocol/clientCapabilities".into(), capabilities.clone());
-    all.extend(meta.as_object().unwrap().clone());
-    let mut headers = built.headers().clone();
-    headers.remove("content-length");
-    rig.http.post(built.url().clone()).headers(headers).body(message.to_string())
-}
-
 async fn send(rig: &Rig, id: i64, tool: &str, more: Value, capabilities: &Value, meta: Value) -> Response {
     let mut params = json!({"name": format!("a_{tool}"), "arguments": {}});
     params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    request(rig, id, "tools/call", params, capabilities, meta).send().await.unwrap()
-}
-
-/// The response at the end of an answer in JSON or as events.
-async fn last(answer: Response) -> Value {
-    if answer.headers()["content-type"] == "application/json" {
-        return json(answer).await;
-    }
-    let (mut events, mut last) = (Events::of(answer), Value::Null);
-    while let Some(message) = events.next().await {
-        last = message;
-    }
-    last
+    rig.modern().capable(&json!(id), "tools/call", params, capabilities, meta).send().await.unwrap()
 }
 
 async fn call(rig: &Rig, id: i64, tool: &str, more: Value) -> Value {
@@ -123,7 +92,12 @@ async fn what_needs_no_session_works_without_one() {
 async fn a_list_is_that_of_the_clients_capabilities() {
     let server = LegacyOnly::start().await;
     let rig = rig(vec![server.config("a", "a_")]).await;
-    let list = request(&rig, 1, "tools/list", json!({}), &json!({"sampling": {}}), json!({})).send().await.unwrap();
+    let list = rig
+        .modern()
+        .capable(&json!(1), "tools/list", json!({}), &json!({"sampling": {}}), json!({}))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(names(&json(list).await, "tools"), ["a_echo", "a_for_samplers"]);
 }
 
@@ -146,7 +120,7 @@ async fn what_the_server_asks_becomes_input_and_the_answer_goes_on() {
     let prompt = |id, more: Value| {
         let mut params = json!({"name": "a_ask"});
         params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        request(&rig, id, "prompts/get", params, &all(), json!({})).send()
+        rig.modern().capable(&json!(id), "prompts/get", params, &all(), json!({})).send()
     };
     let (keys, state) = asked(&last(prompt(3, json!({})).await.unwrap()).await, &["elicitation/create"]);
     let done = last(prompt(4, retry(&keys, &state)).await.unwrap()).await;

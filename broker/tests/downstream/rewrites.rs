@@ -1,7 +1,7 @@
 //! What of a client's messages is changed on the way to the server: the rows of `docs/rewrites.md` whose arrow points up.
 //! Those of tasks are in `tasks.rs`, those of held calls where the eras are crossed.
 
-use crate::client::Events;
+use crate::client::{Events, last as answered};
 use crate::rig::{Rig, rig};
 use crate::scripted::{Heard, Scripted, scripted};
 use protocol::config::EraChoice;
@@ -135,4 +135,116 @@ async fn rows_2_to_14_of_modern_clients() {
     let updated = events.next_of("notifications/resources/updated").await["params"].clone();
     assert_eq!(updated["uri"], "p+file:///a/b", "row 13");
     assert_eq!(updated["_meta"]["io.modelcontextprotocol/subscriptionId"], "own", "row 27");
+}
+
+/// What a model repeats of a tool's result.
+fn sampled(link: &str, other: &str) -> Value {
+    let block = json!({"type": "resource_link", "uri": link, "name": "p+file:///n"});
+    let resource = json!({"type": "resource", "resource": {"uri": link, "text": "p+file:///t"}});
+    let content = json!([block, resource, {"type": "resource_link", "uri": other, "name": "q"}]);
+    let result =
+        json!({"type": "tool_result", "toolUseId": "p+u:v", "content": content, "structuredContent": {"uri": "p+x:y"}});
+    json!({"role": "assistant", "content": [{"type": "text", "text": "p+file:///a"}, result], "model": "m"})
+}
+
+/// A server that asks for a sample, of either era.
+async fn sampler(era: EraChoice) -> Scripted {
+    scripted(era, |heard| {
+        let params = &heard.json["params"];
+        let sample = json!({"messages": [{"role": "user", "content": {"type": "text", "text": "?"}}], "maxTokens": 1});
+        let ask = json!({"method": "sampling/createMessage", "params": sample});
+        vec![match heard.method() {
+            "initialize" | "server/discover" => return vec![json!({"tools": {}})],
+            "tools/list" => json!({"result": {"tools": [{"name": "t", "inputSchema": {"type": "object"}}]}}),
+            "tools/call" if params.get("inputResponses").is_some() => json!({"result": {"content": []}}),
+            "tools/call" if params["_meta"].get("io.modelcontextprotocol/protocolVersion").is_some() => {
+                json!({"result": {"resultType": "input_required", "requestState": "s", "inputRequests": {"k": ask}}})
+            }
+            "tools/call" => {
+                let mut ask = ask;
+                ask["id"] = json!(42);
+                return vec![ask];
+            }
+            _ => return vec![],
+        }]
+    })
+    .await
+}
+
+/// What the server of the sample got, wherever its era has it.
+async fn got(server: &Scripted) -> Value {
+    let pick = |heard: &Heard| match heard.json.pointer("/params/inputResponses/k") {
+        Some(response) => Some(response.clone()),
+        None => (heard.json["id"] == 42).then(|| heard.json["result"].clone()),
+    };
+    server.wait_until("the sample came", |server| server.heard_without(&[]).iter().any(|h| pick(h).is_some())).await;
+    server.heard_without(&[]).iter().find_map(pick).unwrap()
+}
+
+#[tokio::test]
+async fn row_18_of_every_client_and_server() {
+    let (given, own) = (sampled("p+file:///a", "q+file:///a"), sampled("file:///a", "q+file:///a"));
+    let capabilities = json!({"sampling": {"tools": {}}});
+    for era in [EraChoice::Legacy, EraChoice::Modern] {
+        let server = sampler(era).await;
+        let rig = over(&server).await;
+        let client = rig.capable(capabilities.clone()).await;
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "p_t"}});
+        let mut events = Events::of(client.post(&call).send().await.unwrap());
+        let id = events.next_of("sampling/createMessage").await["id"].clone();
+        client.tell(json!({"jsonrpc": "2.0", "id": id, "result": given})).await;
+        assert_eq!(got(&server).await, own, "a legacy client, {era:?}");
+    }
+    for era in [EraChoice::Legacy, EraChoice::Modern] {
+        let server = sampler(era).await;
+        let rig = over(&server).await;
+        let asked = ask(&rig, json!({"name": "p_t"}), &capabilities).await["result"].clone();
+        let key = asked["inputRequests"].as_object().unwrap().keys().next().unwrap().clone();
+        let retry = json!({"inputResponses": {key: given}, "requestState": asked["requestState"], "name": "p_t"});
+        let server = tokio::select! {
+            got = got(&server) => got,
+            answer = ask(&rig, retry, &capabilities) => {
+                assert_eq!(answer.get("error"), None);
+                got(&server).await
+            }
+        };
+        assert_eq!(server, own, "a modern client, {era:?}");
+    }
+}
+
+async fn ask(rig: &Rig, params: Value, capabilities: &Value) -> Value {
+    let request = rig.modern().capable(&json!(1), "tools/call", params, capabilities, json!({}));
+    answered(request.send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn row_44_of_every_client_and_server() {
+    const INFO: &str = "/result/_meta/io.modelcontextprotocol~1serverInfo/name";
+    for era in [EraChoice::Legacy, EraChoice::Modern] {
+        let server = server(era).await;
+        let rig = over(&server).await;
+        let (legacy, modern) = (rig.client().await, rig.modern());
+        assert_eq!(legacy.initialized["serverInfo"]["name"], "mcp-gateway");
+        assert_eq!(modern.ask("server/discover", json!({})).await.pointer(INFO), Some(&json!("mcp-gateway")));
+        for method in ["tools/list", "prompts/list", "resources/list", "resources/templates/list"] {
+            for answer in [legacy.ask(2, method, json!({})).await, modern.ask(method, json!({})).await] {
+                assert_eq!(answer.pointer(INFO), Some(&json!("mcp-gateway")), "{method}: {answer}");
+            }
+        }
+        let params = json!({"name": "p_t"});
+        let (crossed, own) = match era {
+            EraChoice::Modern => {
+                (legacy.ask(3, "tools/call", params.clone()).await, modern.ask("tools/call", params).await)
+            }
+            _ => (modern.ask("tools/call", params.clone()).await, legacy.ask(3, "tools/call", params).await),
+        };
+        assert_eq!(crossed.pointer(INFO), Some(&json!("s")), "{crossed}");
+        // Within an era it is for the server to say.
+        assert_eq!(own.pointer(INFO), None, "{own}");
+    }
+    let server = sampler(EraChoice::Legacy).await;
+    let rig = over(&server).await;
+    let asked = ask(&rig, json!({"name": "p_t"}), &json!({"sampling": {}})).await;
+    assert_eq!(asked["result"]["resultType"], "input_required");
+    assert_eq!(asked.pointer(INFO), Some(&json!("s")), "{asked}");
 }

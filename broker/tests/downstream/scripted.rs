@@ -15,8 +15,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-/// What a server says to a request, without `jsonrpc` and `id`: messages, the last of which is the response. Several go out as
-/// events. For `initialize` and `server/discover` the last is its capabilities alone.
+/// What a server says to a request, without `jsonrpc` and `id`: messages, the last of which is the response; if it is a request of
+/// the server's own, no response comes. Several go out as events. For `initialize` and `server/discover` the last is its capabilities
+/// alone.
 type Script = dyn Fn(&Heard) -> Vec<Value> + Send + Sync;
 
 /// One message, and which of the servers it came to.
@@ -161,18 +162,23 @@ fn post(shared: &Arc<Shared>, server: String, headers: HeaderMap, body: &[u8]) -
         "server/discover" => {
             *last = json!({"result": {
                 "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": last,
-                "ttlMs": 60000, "cacheScope": "public",
+                "ttlMs": 60000, "cacheScope": "public", "_meta": {"io.modelcontextprotocol/serverInfo": info},
             }});
         }
         _ => {}
     }
-    last["id"] = id.clone();
+    let answered = last.get("method").is_none();
+    if answered {
+        last["id"] = id.clone();
+    }
     for message in &mut messages {
         message["jsonrpc"] = json!("2.0");
     }
+    let told = |messages: &[Value]| futures::stream::iter(messages.iter().map(Value::to_string).collect::<Vec<_>>());
     let mut response = match &messages[..] {
-        [one] => answer(one),
-        several => events(futures::stream::iter(several.iter().map(Value::to_string).collect::<Vec<_>>())),
+        [one] if answered => answer(one),
+        several if answered => events(told(several)),
+        several => events(told(several).chain(futures::stream::pending())),
     };
     if method == "initialize" {
         response.headers_mut().insert("mcp-session-id", format!("session-with-{server}").parse().unwrap());

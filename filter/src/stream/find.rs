@@ -100,7 +100,7 @@ impl Stream {
         let Some(servers) = shared.servers() else { return self.pass_on(size) };
         let Some((server, _)) = servers.get(&to.server) else { return self.pass_on(size) };
         // A second edit, which only the broker makes.
-        if self.reader.envelope().related_task.is_some() {
+        if self.reader.envelope().related_task().is_some() {
             return self.pass_on(size);
         }
         let timeout = Duration::from_millis(server.timeout_ms);

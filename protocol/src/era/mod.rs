@@ -3,10 +3,12 @@
 mod asked;
 pub mod from_legacy;
 pub mod from_modern;
+mod server_info;
 pub mod to_legacy;
 pub mod to_modern;
 
 pub use asked::Asked;
+pub use server_info::SERVER_INFO;
 
 use serde::{Deserialize, Serialize};
 

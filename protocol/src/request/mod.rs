@@ -4,9 +4,11 @@
 //! differently is refused.
 
 mod cut;
+mod made;
 mod tree;
 
 pub use cut::{Cut, cut, cut_padded};
+pub use made::{Made, MadeKind};
 
 use crate::error::{Refusal, code};
 use crate::json::{Found, Kind, Mark, ScanError, Scanner, unquote};
@@ -52,8 +54,8 @@ pub struct Envelope {
     pub progress_token: Option<Raw>,
     /// `params.taskId` of `tasks/*`.
     pub task_id: Option<Text>,
-    /// `taskId` of the related task in `params._meta` or `result._meta`.
-    pub related_task: Option<Text>,
+    /// Further values that a server may have made, in their order.
+    pub made: Vec<Made>,
     /// `params._meta`.
     pub meta: Meta,
     /// The message is a response: it has `result` or `error`.
@@ -129,6 +131,16 @@ impl Reader {
         &self.envelope
     }
 
+    /// Takes what [`Envelope::made`] has by now.
+    pub fn take_made(&mut self) -> Vec<Made> {
+        std::mem::take(&mut self.envelope.made)
+    }
+
+    /// Where a scalar of interest began whose end has not come yet.
+    pub fn open_scalar(&self) -> Option<u64> {
+        self.scanner.open_scalar()
+    }
+
     /// Bytes read so far.
     pub fn position(&self) -> u64 {
         self.scanner.position()
@@ -186,6 +198,17 @@ impl Envelope {
         }
     }
 
+    /// The id of the task that the message says it belongs to.
+    pub fn related_task(&self) -> Option<&Raw> {
+        self.made.iter().find(|made| made.kind == MadeKind::Task).map(|made| &made.raw)
+    }
+
+    fn note(&mut self, kind: MadeKind, found: &Found<'_>) {
+        if found.kind == Kind::String && !found.truncated {
+            self.made.push(Made { kind, raw: Raw { bytes: found.raw.to_vec(), span: found.span.clone() } });
+        }
+    }
+
     fn take(&mut self, found: &Found<'_>) {
         let text =
             || (found.kind == Kind::String).then(|| unquote(found.raw)).flatten().map(std::borrow::Cow::into_owned);
@@ -222,9 +245,9 @@ impl Envelope {
             Mark::MetaClientCapabilities => self.meta.client_capabilities = found.kind == Kind::Object,
             Mark::MetaLogLevel => self.meta.log_level = text(),
             Mark::TaskId => self.task_id = name(),
-            Mark::RelatedTask => self.related_task = name(),
-            Mark::LinkUri | Mark::ElicitationId | Mark::ElicitationMessage | Mark::ParamsMessage | Mark::MetaMember => {
-            }
+            Mark::RelatedTask => self.note(MadeKind::Task, found),
+            Mark::LinkUri => self.note(MadeKind::Link, found),
+            Mark::ElicitationId | Mark::ElicitationMessage | Mark::ParamsMessage | Mark::MetaMember => {}
         }
     }
 }

@@ -26,7 +26,17 @@ static META_LOG_LEVEL: Node = Node::leaf(Mark::MetaLogLevel);
 static RELATED_TASK_ID: Node = Node::leaf(Mark::RelatedTask);
 static RELATED_TASK: Node = Node::object(&[("taskId", &RELATED_TASK_ID)]);
 static RESULT_META: Node = Node::object(&[("io.modelcontextprotocol/related-task", &RELATED_TASK)]);
-static RESULT: Node = Node { mark: Some(Mark::Result), ..Node::object(&[("_meta", &RESULT_META)]) };
+static LINK: Node = Node::leaf(Mark::LinkUri);
+static RESOURCE: Node = Node::object(&[("uri", &LINK)]);
+static BLOCK: Node = Node::object(&[("uri", &LINK), ("resource", &RESOURCE)]);
+static BLOCKS: Node = Node::array(&BLOCK);
+static TOOL_RESULT: Node = Node::object(&[("content", &BLOCKS)]);
+/// `CreateMessageResult.content`, one block or several. What stands one level up is a form's, whose values are the user's own.
+static CONTENT: Node = Node { items: Some(&TOOL_RESULT), ..Node::object(&[("content", &BLOCKS)]) };
+static INPUT_RESPONSE: Node = Node::object(&[("content", &CONTENT)]);
+static INPUT_RESPONSES: Node = Node { any_member: Some(&INPUT_RESPONSE), ..Node::NONE };
+static RESULT: Node =
+    Node { mark: Some(Mark::Result), ..Node::object(&[("content", &CONTENT), ("_meta", &RESULT_META)]) };
 static TASK_ID: Node = Node::leaf(Mark::TaskId);
 
 static META: Node = unique(
@@ -51,6 +61,7 @@ static PARAMS: Node = unique(
         ("requestId", &REQUEST_ID),
         ("progressToken", &PROGRESS_TOKEN),
         ("taskId", &TASK_ID),
+        ("inputResponses", &INPUT_RESPONSES),
     ],
     Some(Mark::Params),
 );

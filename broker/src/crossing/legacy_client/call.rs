@@ -82,7 +82,9 @@ impl Call {
                 Outcome::Complete => {
                     rounds.complete_all().await;
                     let structured = tool.map_or(Structured::ByValue, Structured::of);
-                    return self.respond(&object, "result", &to_legacy::result(result, structured));
+                    let spoken = self.crossing.0.server.spoken(Era::Modern);
+                    let info = spoken.as_ref().and_then(|spoken| Some(spoken.server_info.as_ref()?.get()));
+                    return self.respond(&object, "result", &to_legacy::result(result, structured, info));
                 }
                 Outcome::InputRequired(input) => match rounds.next(input).await {
                     Ok(next) => retry = Some(next),

@@ -17,6 +17,7 @@ use protocol::era::{Asked, Era};
 use protocol::error::{Refusal, code};
 use protocol::json::{Object, quote};
 use protocol::jsonrpc::Id;
+use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -401,7 +402,9 @@ impl Call {
         let awaited = self.inner.states.awaited(handle);
         let state = self.inner.states.seal(&self.request.subject, awaited, self.rounds, patience);
         let requests = self.questions.pending.iter().map(|pending| (pending.key.as_str(), pending.request.as_str()));
-        if !round.end(200, &outcome::response(&round.id, &input_required(requests, &state))).await {
+        let info = self.server_info();
+        let result = input_required(requests, &state, info.as_ref().map(|info| info.get()));
+        if !round.end(200, &outcome::response(&round.id, &result)).await {
             self.inner.held.stop(handle);
             return None;
         }
@@ -477,6 +480,11 @@ impl Call {
         Some(true)
     }
 
+    /// `serverInfo` of the server that is called.
+    fn server_info(&self) -> Option<Arc<RawValue>> {
+        self.lease.as_ref()?.session.session.server_info.clone()
+    }
+
     /// Ends the client's round with the outcome.
     async fn deliver(mut self, round: &Round, outcome: &Result<String, UpstreamError>) {
         let server = &self.request.subject.server;
@@ -484,14 +492,14 @@ impl Call {
             Ok(message) => message,
             Err(error) => return round.refuse(&failed(Era::Modern, server, error)).await,
         };
+        let info = self.server_info();
+        let info = info.as_ref().map(|info| info.get());
         if let Some((state, pages)) = self.park(round, message) {
             let requests: Vec<_> = pages.iter().enumerate().map(|(at, page)| ((at + 1).to_string(), page)).collect();
             let requests = requests.iter().map(|(key, page)| (key.as_str(), page.as_str()));
-            round.end(200, &outcome::response(&round.id, &input_required(requests, &state))).await;
+            round.end(200, &outcome::response(&round.id, &input_required(requests, &state, info))).await;
             return;
         }
-        let info = self.lease.as_ref().and_then(|lease| lease.session.session.server_info.clone());
-        let info = info.as_ref().map(|info| info.get());
         let lacking = self.questions.lacking();
         let (status, response) = outcome::modern(&self.request.subject, message, &round.id, info, lacking.as_deref());
         // Whoever comes next may have the session before the client has its answer.

@@ -1,5 +1,6 @@
 //! Results.
 
+use crate::era::server_info;
 use crate::json::{Change, Object};
 
 /// Members that only modern results have.
@@ -68,16 +69,20 @@ impl Structured {
     }
 }
 
-/// A complete modern result (raw JSON) as one of the newest legacy revision.
-pub fn result(result: &str, structured: Structured) -> String {
+/// A complete modern result (raw JSON) as one of the newest legacy revision. `server_info` is the server's `serverInfo`, raw JSON: the
+/// handshake of a legacy client told it of the gateway only.
+pub fn result(result: &str, structured: Structured, server_info: Option<&str>) -> String {
     let Some(object) = Object::read(result) else { return result.to_owned() };
+    let meta = server_info::meta(&object, server_info);
+    let added: Vec<_> = meta.iter().filter(|_| object.get("_meta").is_none()).map(|meta| ("_meta", &**meta)).collect();
     object.edit(
-        |name, value| match name {
+        |name, value| match (name, &meta) {
             _ if MODERN.contains(&name) => Change::Remove,
-            "structuredContent" if wraps(structured, value) => Change::Value(format!("{{\"result\":{value}}}")),
+            ("structuredContent", _) if wraps(structured, value) => Change::Value(format!("{{\"result\":{value}}}")),
+            ("_meta", Some(meta)) => Change::Value(meta.clone()),
             _ => Change::Keep,
         },
-        &[],
+        &added,
     )
 }
 
@@ -100,12 +105,28 @@ mod tests {
     fn modern_members_go_and_all_else_stays() {
         let modern = r#"{"resultType":"complete","content":[ {"type":"text","text":"\u00e9"}],"ttlMs":0,"x":1e400,"cacheScope":"private"}"#;
         let legacy = r#"{"content":[ {"type":"text","text":"\u00e9"}],"x":1e400}"#;
-        assert_eq!(result(modern, Structured::ByValue), legacy);
+        assert_eq!(result(modern, Structured::ByValue, None), legacy);
+    }
+
+    #[test]
+    fn it_says_who_answered() {
+        let told = |modern: &str| result(modern, Structured::ByValue, Some(r#"{"name":"s"}"#));
+        let meta = r#""_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s"}}"#;
+        assert_eq!(told(r#"{"content":[],"resultType":"complete"}"#), format!(r#"{{"content":[],{meta}}}"#));
+        assert_eq!(
+            told(&format!("{{{meta}}}").replace("\"s\"", "\"own\"")),
+            format!("{{{meta}}}").replace("\"s\"", "\"own\"")
+        );
+        assert_eq!(
+            told(r#"{"_meta":{"a":1.0},"content":[]}"#),
+            format!(r#"{{{},"content":[]}}"#, meta.replace("{\"io", "{\"a\":1.0,\"io"))
+        );
+        assert_eq!(told(r#"{"_meta":5}"#), r#"{"_meta":5}"#);
     }
 
     #[test]
     fn structured_content_fits_the_schema_that_is_shown() {
-        let shown = |value: &str, structured| result(&format!(r#"{{"structuredContent":{value}}}"#), structured);
+        let shown = |value: &str, structured| result(&format!(r#"{{"structuredContent":{value}}}"#), structured, None);
         let plain = |value: &str| format!(r#"{{"structuredContent":{value}}}"#);
         for value in ["5", "[1.0]", "null", "\"x\""] {
             assert_eq!(shown(value, Structured::ByValue), plain(&format!(r#"{{"result":{value}}}"#)));
@@ -137,7 +158,7 @@ mod tests {
         fn what_a_server_adds_arrives(value in crate::json::any_json()) {
             let modern = format!(r#"{{"resultType":"complete","value":{value},"structuredContent":{value}}}"#);
             outcome(&modern);
-            let legacy = result(&modern, Structured::Wrapped);
+            let legacy = result(&modern, Structured::Wrapped, Some("{}"));
             let legacy = Object::read(&legacy).unwrap();
             prop_assert_eq!(legacy.get("value"), Some(value.trim()));
             let structured = Object::read(legacy.get("structuredContent").unwrap()).unwrap();

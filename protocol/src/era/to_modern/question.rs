@@ -1,6 +1,6 @@
 //! What a legacy server asks the client, as `inputRequests`.
 
-use crate::era::Asked;
+use crate::era::{Asked, SERVER_INFO};
 use crate::json::{Change, Object, quote};
 
 /// What becomes of a request of the server.
@@ -69,11 +69,16 @@ pub(super) fn without_id(params: &Object<'_>) -> String {
     )
 }
 
-/// `InputRequiredResult` with these keys and requests (raw JSON), and the `requestState`.
-pub fn input_required<'a>(requests: impl IntoIterator<Item = (&'a str, &'a str)>, state: &str) -> String {
+/// `InputRequiredResult` with these keys and requests (raw JSON), the `requestState`, and the `serverInfo` (raw JSON) of who asks.
+pub fn input_required<'a>(
+    requests: impl IntoIterator<Item = (&'a str, &'a str)>,
+    state: &str,
+    server_info: Option<&str>,
+) -> String {
     let requests: Vec<_> = requests.into_iter().map(|(key, request)| format!("{}:{request}", quote(key))).collect();
+    let meta = server_info.map(|info| format!(",\"_meta\":{{\"{SERVER_INFO}\":{info}}}")).unwrap_or_default();
     format!(
-        "{{\"resultType\":\"input_required\",\"inputRequests\":{{{}}},\"requestState\":{}}}",
+        "{{\"resultType\":\"input_required\",\"inputRequests\":{{{}}},\"requestState\":{}{meta}}}",
         requests.join(","),
         quote(state)
     )
@@ -126,10 +131,10 @@ mod tests {
 
     #[test]
     fn questions_are_put_together() {
-        let made = input_required([("1", r#"{"method":"roots/list"}"#), ("2", "{}")], "s");
+        let made = input_required([("1", r#"{"method":"roots/list"}"#), ("2", "{}")], "s", Some("{}"));
         assert_eq!(
             made,
-            r#"{"resultType":"input_required","inputRequests":{"1":{"method":"roots/list"},"2":{}},"requestState":"s"}"#
+            r#"{"resultType":"input_required","inputRequests":{"1":{"method":"roots/list"},"2":{}},"requestState":"s","_meta":{"io.modelcontextprotocol/serverInfo":{}}}"#
         );
     }
 

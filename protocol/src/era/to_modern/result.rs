@@ -1,8 +1,7 @@
 //! Results.
 
+use crate::era::server_info;
 use crate::json::{Change, Object};
-
-const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 /// A legacy result (raw JSON) of `method`, as a modern one. `server_info` is the server's `serverInfo`, raw JSON.
 ///
@@ -10,11 +9,7 @@ const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 pub fn result(method: &str, result: &str, server_info: Option<&str>) -> String {
     let Some(object) = Object::read(result) else { return result.to_owned() };
     let cacheable = method == "resources/read";
-    let meta = match (object.get("_meta").map(Object::read), server_info) {
-        (Some(Some(meta)), Some(info)) if meta.get(SERVER_INFO).is_none() => Some(meta.with(SERVER_INFO, info)),
-        (None, Some(info)) => Some(format!("{{\"{SERVER_INFO}\":{info}}}")),
-        _ => None,
-    };
+    let meta = server_info::meta(&object, server_info);
     let known = [
         Some(("resultType", "\"complete\"")),
         cacheable.then_some(("ttlMs", "0")),
