@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Validate(DeclarationArgs),
     /// Write the configuration that `envoy -c` needs beside `mcp-gateway broker`
     Render(RenderArgs),
+    /// Put the filter's module into an OCI registry, for Istio
+    Push(PushArgs),
     /// Become a program that ends with the process that started it
     #[command(hide = true)]
     Tied(TiedArgs),
@@ -127,6 +129,21 @@ pub(crate) struct RenderArgs {
     /// What the filter proves itself with; the same file as for `broker`
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PushArgs {
+    /// Where to: oci://HOST[:PORT]/REPOSITORY:TAG
+    pub(crate) url: String,
+    /// The filter's module [default: mcp-gateway.wasm beside this program]
+    #[arg(long, value_name = "FILE", env = "MCP_GATEWAY_WASM")]
+    pub(crate) module: Option<PathBuf>,
+    /// The registry has no TLS; one on this machine never needs it
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+    /// Print the digest alone
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 fn filter_mode() -> impl TypedValueParser<Value = FilterMode> {

@@ -1,4 +1,4 @@
-//! The binary `mcp-gateway`: `run`, `broker`, `validate`, `render`.
+//! The binary `mcp-gateway`: `run`, `broker`, `validate`, `render`, `push`.
 
 mod args;
 mod broker_alone;
@@ -7,6 +7,7 @@ mod console;
 mod envoy;
 mod follow;
 mod key;
+mod push;
 mod render;
 mod run;
 mod servers;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Validate(args) => validate::validate(&args),
         Command::Render(args) => render::render(&args),
+        Command::Push(args) => in_runtime(push::push(args)),
         Command::Broker(args) => in_runtime(broker_alone::run(args)),
         Command::Run(args) => in_runtime(run::run(args)),
         Command::Tied(args) => tied::exec(&args),

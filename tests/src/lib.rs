@@ -7,6 +7,7 @@
 //! * [`process`]: other processes, sample servers among them;
 //! * [`peers`]: servers and clients of other SDKs;
 //! * [`kubernetes`]: a real Kubernetes and Istio, without containers;
+//! * [`registry`]: OCI registries;
 //! * [`conformance`]: the official conformance suites, and servers for them;
 //! * [`quadrants`]: every feature, by clients of either era at servers of either era.
 
@@ -19,6 +20,7 @@ pub mod kubernetes;
 pub mod peers;
 pub mod process;
 pub mod quadrants;
+pub mod registry;
 mod wait;
 
 pub use front::Front;

@@ -20,15 +20,20 @@ pub(crate) fn envoy(named: Option<&Path>) -> Result<PathBuf, Failure> {
 
 /// The filter's module: the one that was named, or the one beside this program.
 pub(crate) fn wasm(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    module(named, "--wasm")
+}
+
+/// The same for a command whose `option` names it.
+pub(crate) fn module(named: Option<&Path>, option: &str) -> Result<PathBuf, Failure> {
     let path = match named {
         Some(named) => named.to_owned(),
         None => std::env::current_exe()
-            .map_err(|error| format!("error: this program cannot be found: {error}; give --wasm"))?
+            .map_err(|error| format!("error: this program cannot be found: {error}; give {option}"))?
             .with_file_name("mcp-gateway.wasm"),
     };
     path.canonicalize().map_err(|error| {
         format!(
-            "error: the filter's module {} cannot be read: {error}: give its path with --wasm, or build it: make wasm",
+            "error: the filter's module {} cannot be read: {error}: give its path with {option}, or build it: make wasm",
             path.display()
         )
     })

@@ -6,6 +6,6 @@ mod process;
 mod supervisor;
 
 pub(crate) use admin::{Admin, Versions};
-pub(crate) use find::{envoy, wasm};
+pub(crate) use find::{envoy, module, wasm};
 pub(crate) use process::Launch;
 pub(crate) use supervisor::{Envoy, from_here};

@@ -3,7 +3,7 @@
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use oci_client::secrets::RegistryAuth;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What one logs in to a registry with.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,8 +27,10 @@ impl Credentials {
     pub fn of_this_machine(registry: &str) -> Result<Self, CredentialsError> {
         for file in login_files(|name| std::env::var_os(name).map(PathBuf::from)) {
             let Ok(text) = std::fs::read(&file) else { continue };
-            if let Some(found) = find(&text, registry, &place(&file))? {
-                return Ok(found);
+            for name in names(registry) {
+                if let Some(found) = find(&text, name, &file.display().to_string())? {
+                    return Ok(found);
+                }
             }
         }
         Ok(Self::ANONYMOUS)
@@ -43,7 +45,12 @@ impl Credentials {
             .and_then(|mut config| config.get_mut("auths").map(Value::take))
             .ok_or_else(|| failure(registry, PLACE, ".dockerconfigjson holds no JSON object with \"auths\""))?;
         let only_auths = serde_json::json!({ "auths": auths }).to_string();
-        Ok(find(only_auths.as_bytes(), registry, PLACE)?.unwrap_or(Self::ANONYMOUS))
+        for name in names(registry) {
+            if let Some(found) = find(only_auths.as_bytes(), name, PLACE)? {
+                return Ok(found);
+            }
+        }
+        Ok(Self::ANONYMOUS)
     }
 
     /// A name and a password.
@@ -80,6 +87,14 @@ fn login_files(variable: impl Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
     podman.into_iter().chain([docker]).flatten().collect()
 }
 
+/// What a registry goes by where logins are kept: Docker Hub's are under its oldest URL, or under its name.
+fn names(registry: &str) -> Vec<&str> {
+    match registry {
+        "docker.io" | "index.docker.io" | "registry-1.docker.io" => vec!["https://index.docker.io/v1/", "docker.io"],
+        other => vec![other],
+    }
+}
+
 /// The credentials for `registry` in the text of a `config.json`.
 fn find(config: &[u8], registry: &str, place: &str) -> Result<Option<Credentials>, CredentialsError> {
     let fail = |reason: &str| Err(failure(registry, place, reason));
@@ -105,10 +120,6 @@ fn find(config: &[u8], registry: &str, place: &str) -> Result<Option<Credentials
 
 fn failure(registry: &str, place: &str, reason: &str) -> CredentialsError {
     CredentialsError { registry: registry.to_owned(), place: place.to_owned(), reason: reason.to_owned() }
-}
-
-fn place(file: &Path) -> String {
-    file.display().to_string()
 }
 
 #[cfg(test)]
@@ -142,6 +153,15 @@ mod tests {
     fn a_secret_without_logins_is_an_error_that_says_so() {
         let error = Credentials::of_secret(b"{}", "registry.example").unwrap_err().to_string();
         assert!(error.contains("pull secret") && error.contains("\"auths\""), "{error}");
+    }
+
+    #[test]
+    fn logins_of_docker_hub_are_found_by_all_its_names() {
+        for key in ["https://index.docker.io/v1/", "docker.io"] {
+            let config = format!(r#"{{"auths": {{"{key}": {{"auth": "dXNlcjpwOnc="}}}}}}"#);
+            let found = Credentials::of_secret(config.as_bytes(), "docker.io").unwrap();
+            assert_eq!(found, Credentials::basic("user".into(), "p:w".into()), "{key}");
+        }
     }
 
     #[test]

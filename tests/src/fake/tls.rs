@@ -13,6 +13,8 @@ use tokio_rustls::{TlsAcceptor, rustls};
 pub struct Identity {
     host: String,
     pem: String,
+    certificate: String,
+    key: String,
     acceptor: TlsAcceptor,
 }
 
@@ -27,21 +29,33 @@ impl Identity {
         let pem = root.self_signed(&root_key).expect("making an authority").pem();
         let issuer = rcgen::Issuer::new(root, root_key);
         let leaf = rcgen::CertificateParams::new([host.to_owned()]).expect("a host name");
-        let certificate = leaf.signed_by(&key, &issuer).expect("making a certificate").der().clone();
+        let leaf = leaf.signed_by(&key, &issuer).expect("making a certificate");
+        let (certificate, key_pem) = (leaf.pem(), key.serialize_pem());
         let key = rustls::pki_types::PrivateKeyDer::from(key);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("TLS has versions")
             .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
+            .with_single_cert(vec![leaf.der().clone()], key)
             .expect("the key is the certificate's");
-        Self { host: host.to_owned(), pem, acceptor: TlsAcceptor::from(Arc::new(config)) }
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self { host: host.to_owned(), pem, certificate, key: key_pem, acceptor }
     }
 
     /// The authority's certificate, in PEM form.
     pub fn pem(&self) -> &str {
         &self.pem
+    }
+
+    /// The server's own certificate, in PEM form.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// The key of that certificate, in PEM form.
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// The host name.
