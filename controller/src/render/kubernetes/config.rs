@@ -1,9 +1,10 @@
 //! The broker's configuration, and how the filter reaches servers through Envoy.
 
 use super::names::internal_domain;
-use crate::model::{Instance, Upstream};
-use protocol::config::{Gateway, Route};
+use crate::model::{Backend, External, Instance, Upstream};
+use protocol::config::{Access, Gateway, Route};
 use protocol::http::path;
+use std::net::IpAddr;
 use url::{Position, Url};
 
 /// The broker's configuration. Servers that `ready` picks get their route: it has to be in force in Envoy by then.
@@ -15,17 +16,30 @@ pub fn config(instance: &Instance, ready: impl Fn(&Upstream) -> bool) -> Gateway
     };
     Gateway {
         servers: instance.servers.iter().map(server).collect(),
-        access: instance.access.clone(),
+        access: access(instance),
         limits: instance.limits.clone(),
         editing: instance.editing.clone(),
     }
 }
 
+/// Who may come in: also who uses the public host.
+pub(super) fn access(instance: &Instance) -> Access {
+    let mut access = instance.access.clone();
+    if !access.allowed_hosts.contains(&instance.public_host) {
+        access.allowed_hosts.push(instance.public_host.clone());
+    }
+    access
+}
+
 /// What a request carries for Envoy's route to take it to the server. `None` if only the broker can reach it.
 pub fn route(instance: &Instance, upstream: &Upstream) -> Option<Route> {
-    upstream.backend.as_ref()?;
-    if !upstream.server.transport.may_be_streamable_http() {
-        return None;
+    // A policy for TLS names hosts, not addresses.
+    let by_tls_to_an_address =
+        |server: &External| server.tls && server.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    match upstream.backend.as_ref()? {
+        Backend::External(server) if by_tls_to_an_address(server) => return None,
+        _ if !upstream.server.transport.may_be_streamable_http() => return None,
+        _ => {}
     }
     match internal_domain(instance) {
         Some(domain) => Some(Route { authority: format!("{}.{domain}", upstream.label), server_header: None }),

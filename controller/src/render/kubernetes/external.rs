@@ -19,17 +19,20 @@ pub(super) fn external(instance: &Instance, upstream: &Upstream) -> Vec<Object> 
     }
     let names = ServerNames::new(instance, upstream);
     let object = |kind, rest| Object::new(Step::Backend, kind, names.object.clone(), instance, &upstream.owner, rest);
-    let mut objects = vec![
-        object(("networking.istio.io/v1", "ServiceEntry"), json!({ "spec": service_entry(instance, server, &names) })),
-        object(
-            ("networking.istio.io/v1", "DestinationRule"),
-            json!({ "spec": destination_rule(instance, &names.external_host) }),
-        ),
-    ];
+    let mut objects = vec![object(
+        ("networking.istio.io/v1", "ServiceEntry"),
+        json!({ "spec": service_entry(instance, server, &names) }),
+    )];
     if server.tls {
         objects.push(object(
             ("gateway.networking.k8s.io/v1", "BackendTLSPolicy"),
             json!({ "spec": tls_policy(server, &names) }),
+        ));
+    } else {
+        // Istio would no longer heed the policy beside it.
+        objects.push(object(
+            ("networking.istio.io/v1", "DestinationRule"),
+            json!({ "spec": destination_rule(instance, &names.external_host) }),
         ));
     }
     if let (true, Some(ca)) = (server.tls, &server.ca) {
@@ -76,7 +79,11 @@ fn tls_policy(server: &External, names: &ServerNames) -> Value {
         Some(_) => json!({ "caCertificateRefs": [{ "group": "", "kind": "ConfigMap", "name": names.object.name }] }),
         None => json!({ "wellKnownCACertificates": "System" }),
     };
-    let mut validation = json!({ "hostname": server.host });
+    let mut validation = json!({
+        "hostname": server.host,
+        // By itself Istio takes the hostname for SNI alone, and any certificate of the authorities.
+        "subjectAltNames": [{ "type": "Hostname", "hostname": server.host }],
+    });
     if let (Value::Object(validation), Value::Object(authorities)) = (&mut validation, authorities) {
         validation.extend(authorities);
     }

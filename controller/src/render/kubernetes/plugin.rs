@@ -1,5 +1,6 @@
 //! The filter's configuration.
 
+use super::config::access;
 use super::names::{INTERNAL_PORT, Names};
 use crate::model::Instance;
 use protocol::config::{Endpoint, FilterMode, Plugin};
@@ -13,7 +14,7 @@ pub(super) fn plugin(instance: &Instance, names: &Names, mode: FilterMode) -> Pl
         broker_authority: format!("{host}:{INTERNAL_PORT}"),
         key: instance.key.clone(),
         endpoint: Endpoint { route_prefix: Some(names.endpoint_route_prefix()), ..Endpoint::default() },
-        access: instance.access.clone(),
+        access: access(instance),
         limits: instance.limits.clone(),
         mode,
     }

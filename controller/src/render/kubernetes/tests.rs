@@ -20,7 +20,7 @@ fn the_order_of_servers_makes_no_difference() {
 }
 
 #[test]
-fn secrets_are_in_no_object_but_for_the_filters_key() {
+fn the_filters_key_is_the_only_secret_in_an_object() {
     let objects = render(&instance(Mode::EnvoyFilter));
     for object in &objects {
         let text = object.value.to_string();
@@ -66,6 +66,213 @@ fn a_server_gets_its_own_host_and_no_header_of_the_filters() {
         "type": "RequestHeaderModifier",
         "requestHeaderModifier": { "remove": ["x-mcp-gateway-server"] },
     })));
+}
+
+#[test]
+fn a_listener_of_one_host_tells_servers_apart_by_path_and_header() {
+    let mut instance = instance(Mode::WasmPlugin);
+    instance.listener.hostname = Some("mcp.example.com".to_owned());
+    let alpha = &instance.servers[0];
+    let way = route(&instance, alpha).unwrap();
+    assert_eq!(way.authority, "mcp.example.com");
+    assert_eq!(way.server_header.as_deref(), Some(alpha.label.as_str()));
+    let objects = render(&instance);
+    let route = find(&objects, "HTTPRoute", &alpha.label);
+    assert_eq!(route["spec"]["hostnames"], json!(["mcp.example.com"]));
+    assert_eq!(
+        route["spec"]["rules"][0]["matches"],
+        json!([{
+            "path": { "type": "Exact", "value": "/mcp" },
+            "headers": [{ "type": "Exact", "name": "x-mcp-gateway-server", "value": alpha.label }],
+        }])
+    );
+    assert!(objects.iter().all(|object| object.name().name != "main-mcp-unrouted"), "no room for such hosts");
+}
+
+#[test]
+fn hosts_of_servers_are_under_the_listeners_own_domain() {
+    let mut instance = instance(Mode::WasmPlugin);
+    instance.listener.hostname = Some("*.mcp.example".to_owned());
+    let label = &instance.servers[0].label;
+    let authority = format!("{label}.mcp-gateway-internal.mcp.example");
+    assert_eq!(route(&instance, &instance.servers[0]).unwrap().authority, authority);
+    let objects = render(&instance);
+    assert_eq!(find(&objects, "HTTPRoute", label)["spec"]["hostnames"], json!([authority]));
+    let unrouted = find(&objects, "HTTPRoute", "main-mcp-unrouted");
+    assert_eq!(unrouted["spec"]["hostnames"], json!(["*.mcp-gateway-internal.mcp.example"]));
+}
+
+#[test]
+fn a_server_has_its_route_in_the_brokers_configuration_once_that_is_ready() {
+    let instance = instance(Mode::WasmPlugin);
+    let config = config(&instance, |upstream| upstream.server.name == "demo.beta");
+    let routed: Vec<_> = config.servers.iter().filter(|server| server.route.is_some()).map(|s| &*s.name).collect();
+    assert_eq!(routed, ["demo.beta"]);
+    let names: Vec<_> = config.servers.iter().map(|server| &*server.name).collect();
+    assert_eq!(names, ["demo.alpha", "demo.beta", "mcp-system.outside", "mcp-system.tls"]);
+}
+
+#[test]
+fn servers_that_envoy_cannot_reach_are_the_brokers() {
+    let mut instance = instance(Mode::WasmPlugin);
+    instance.servers[0].backend = None;
+    instance.servers[1].server.transport = Transport::Sse;
+    instance.servers[2].backend = Some(external("10.0.0.9", true, None));
+    instance.servers.truncate(3);
+    assert!(render(&instance).iter().all(|object| object.step < Step::Backend));
+    assert!(config(&instance, |_| true).servers.iter().all(|server| server.route.is_none()));
+}
+
+#[test]
+fn the_public_host_is_let_in() {
+    let instance = instance(Mode::WasmPlugin);
+    assert_eq!(config(&instance, |_| true).access.allowed_hosts, ["mcp.example.com"]);
+    let objects = render(&instance);
+    let plugin = &find(&objects, "WasmPlugin", "")["spec"]["pluginConfig"];
+    assert_eq!(plugin["access"]["allowedHosts"], json!(["mcp.example.com"]));
+}
+
+#[test]
+fn the_filter_stands_at_the_listeners_port_behind_authentication() {
+    let spec = &find(&render(&instance(Mode::WasmPlugin)), "WasmPlugin", "main-mcp-gateway").clone()["spec"];
+    assert_eq!(spec["match"], json!([{ "mode": "CLIENT", "ports": [{ "number": 80 }] }]));
+    assert_eq!(spec["phase"], "AUTHZ");
+    assert_eq!(spec["failStrategy"], "FAIL_RELOAD");
+    assert_eq!(spec["imagePullPolicy"], "IfNotPresent");
+    assert_eq!(spec["sha256"], "00".repeat(32));
+    assert_eq!(spec["pluginConfig"]["mode"], "header");
+    assert_eq!(spec["pluginConfig"]["endpoint"]["routePrefix"], "mcp-system.main-mcp.");
+}
+
+#[test]
+fn an_envoy_filter_takes_the_plugins_place_and_changes_nothing_else_of_it() {
+    let (plain, replaced) = (render(&instance(Mode::WasmPlugin)), render(&instance(Mode::EnvoyFilter)));
+    assert_eq!(find(&plain, "WasmPlugin", ""), find(&replaced, "WasmPlugin", ""));
+    assert!(plain.iter().all(|object| object.kind() != "EnvoyFilter"));
+    let patches = find(&replaced, "EnvoyFilter", "main-mcp-gateway")["spec"]["configPatches"].as_array().unwrap();
+    let anchors: Vec<_> = patches
+        .iter()
+        .filter(|patch| patch["applyTo"] == "HTTP_FILTER")
+        .map(|patch| {
+            assert_eq!(patch["patch"]["operation"], "REPLACE");
+            patch["match"]["listener"]["filterChain"]["filter"]["subFilter"]["name"].as_str().unwrap()
+        })
+        .collect();
+    assert_eq!(
+        anchors,
+        [
+            "extensions.istio.io/trafficextension/demo.main-mcp-gateway~istio-translated-wasmplugin",
+            "extensions.istio.io/wasmplugin/demo.main-mcp-gateway",
+        ]
+    );
+    let config = &patches[0]["patch"]["value"]["typed_config"]["config"];
+    assert_eq!(config["allow_on_headers_stop_iteration"], true);
+    assert_eq!(config["failure_policy"], "FAIL_RELOAD");
+    assert_eq!(config["vm_config"]["code"]["remote"]["sha256"], "00".repeat(32));
+    assert!(config["configuration"]["value"].as_str().unwrap().contains(r#""mode":"body""#));
+}
+
+#[test]
+fn several_brokers_share_sessions_out_and_are_drained_one_by_one() {
+    let mut instance = instance(Mode::WasmPlugin);
+    let objects = render(&instance);
+    let rule = &find(&objects, "DestinationRule", "main-broker")["spec"];
+    assert_eq!(rule["host"], "main-broker.mcp-system.svc.cluster.local");
+    assert_eq!(rule["trafficPolicy"]["loadBalancer"]["consistentHash"]["httpHeaderName"], "mcp-session-id");
+    assert_eq!(find(&objects, "PodDisruptionBudget", "main-broker")["spec"]["maxUnavailable"], 1);
+
+    instance.broker.replicas = 1;
+    let objects = render(&instance);
+    assert!(objects.iter().all(|object| object.kind() != "PodDisruptionBudget"));
+    assert!(objects.iter().all(|object| object.name().name != "main-broker" || object.kind() != "DestinationRule"));
+}
+
+#[test]
+fn the_broker_runs_without_any_privilege() {
+    let objects = render(&instance(Mode::WasmPlugin));
+    let pod = &find(&objects, "Deployment", "main-broker")["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    let security = &pod["containers"][0]["securityContext"];
+    assert_eq!(security["readOnlyRootFilesystem"], true);
+    assert_eq!(security["allowPrivilegeEscalation"], false);
+    assert_eq!(security["capabilities"], json!({ "drop": ["ALL"] }));
+    let rules = &find(&objects, "Role", "main-broker")["rules"];
+    assert_eq!(rules[0]["resourceNames"], json!(["main-broker-config"]));
+    assert_eq!(rules.as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_broker_goes_when_another_is_ready_and_its_calls_are_done() {
+    let objects = render(&instance(Mode::WasmPlugin));
+    let spec = &find(&objects, "Deployment", "main-broker")["spec"];
+    assert_eq!(spec["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
+    let pod = &spec["template"]["spec"];
+    let leaving = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap();
+    assert!(leaving > 0 && pod["terminationGracePeriodSeconds"].as_u64().unwrap() > leaving);
+}
+
+#[test]
+fn the_filters_port_is_for_the_gateways_pods_alone() {
+    let objects = render(&instance(Mode::WasmPlugin));
+    let ingress = find(&objects, "NetworkPolicy", "main-broker")["spec"]["ingress"].as_array().unwrap().clone();
+    let to_filter: Vec<_> = ingress.iter().filter(|rule| rule["ports"].to_string().contains("8091")).collect();
+    let [rule] = to_filter[..] else { panic!("{ingress:?}") };
+    assert_eq!(
+        rule["from"],
+        json!([{
+            "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": "demo" } },
+            "podSelector": { "matchLabels": { "gateway.networking.k8s.io/gateway-name": "gw" } },
+        }])
+    );
+}
+
+#[test]
+fn what_the_target_does_to_requests_is_done_to_calls_too() {
+    let mut instance = instance(Mode::WasmPlugin);
+    let modifier = json!({
+        "type": "RequestHeaderModifier",
+        "requestHeaderModifier": { "set": [{ "name": "x-team", "value": "a" }], "remove": ["x-debug"] },
+    });
+    instance.servers[0].backend = Some(Backend::Refs {
+        refs: vec![json!({ "name": "alpha", "port": 80 })],
+        filters: vec![modifier],
+        timeouts: Some(json!({ "request": "30s" })),
+        host: "alpha.example.com".to_owned(),
+    });
+    let objects = render(&instance);
+    let rule = &find(&objects, "HTTPRoute", &instance.servers[0].label)["spec"]["rules"][0];
+    assert_eq!(rule["timeouts"], json!({ "request": "30s" }));
+    assert_eq!(
+        rule["filters"][0]["requestHeaderModifier"],
+        json!({ "set": [{ "name": "x-team", "value": "a" }], "remove": ["x-debug", "x-mcp-gateway-server"] })
+    );
+    assert_eq!(rule["filters"].as_array().map(Vec::len), Some(2), "one of a type");
+}
+
+#[test]
+fn certificates_of_servers_outside_are_checked_for_their_host() {
+    let objects = render(&instance(Mode::WasmPlugin));
+    let label = Upstream::label("mcp-system.tls");
+    let validation = &find(&objects, "BackendTLSPolicy", &label)["spec"]["validation"];
+    assert_eq!(validation["hostname"], "tls.example.com");
+    assert_eq!(validation["subjectAltNames"], json!([{ "type": "Hostname", "hostname": "tls.example.com" }]));
+    assert_eq!(validation["caCertificateRefs"][0]["kind"], "ConfigMap");
+    assert_eq!(find(&objects, "ConfigMap", &label)["data"]["ca.crt"], "PEM");
+    // Istio heeds no policy for TLS where there is a rule.
+    assert!(objects.iter().all(|o| o.kind() != "DestinationRule" || !o.name().name.contains(&label)));
+    let entry = &find(&objects, "ServiceEntry", &label)["spec"];
+    assert_eq!(entry["endpoints"], json!([{ "address": "tls.example.com" }]));
+    assert_eq!(entry["exportTo"], json!(["demo", "mcp-system"]));
+}
+
+#[test]
+fn objects_come_in_the_order_in_which_they_are_applied() {
+    let objects = render(&instance(Mode::EnvoyFilter));
+    assert!(objects.is_sorted_by_key(|object| object.step));
+    let at = |kind| objects.iter().position(|object| object.kind() == kind).unwrap();
+    assert!(at("Deployment") < at("WasmPlugin") && at("WasmPlugin") < at("EnvoyFilter"));
+    assert!(at("EnvoyFilter") < at("HTTPRoute") && at("ServiceEntry") > at("HTTPRoute"));
 }
 
 fn name(namespace: &str, name: &str) -> ObjectName {
