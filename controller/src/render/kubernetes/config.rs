@@ -1,10 +1,10 @@
 //! The broker's configuration, and how the filter reaches servers through Envoy.
 
+use super::external::address;
 use super::names::internal_domain;
 use crate::model::{Backend, External, Instance, Upstream};
 use protocol::config::{Access, Gateway, Route};
 use protocol::http::path;
-use std::net::IpAddr;
 use url::{Position, Url};
 
 /// The broker's configuration. Servers that `ready` picks get their route: it has to be in force in Envoy by then.
@@ -34,8 +34,7 @@ pub(super) fn access(instance: &Instance) -> Access {
 /// What a request carries for Envoy's route to take it to the server. `None` if only the broker can reach it.
 pub fn route(instance: &Instance, upstream: &Upstream) -> Option<Route> {
     // A policy for TLS names hosts, not addresses.
-    let by_tls_to_an_address =
-        |server: &External| server.tls && server.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let by_tls_to_an_address = |server: &External| server.tls && address(server).is_some();
     match upstream.backend.as_ref()? {
         Backend::External(server) if by_tls_to_an_address(server) => return None,
         _ if !upstream.server.transport.may_be_streamable_http() => return None,

@@ -18,33 +18,47 @@ pub(super) fn external(instance: &Instance, upstream: &Upstream) -> Vec<Object> 
         return Vec::new();
     }
     let names = ServerNames::new(instance, upstream);
-    let object = |kind, rest| Object::new(Step::Backend, kind, names.object.clone(), instance, &upstream.owner, rest);
-    let mut objects = vec![object(
-        ("networking.istio.io/v1", "ServiceEntry"),
-        json!({ "spec": service_entry(instance, server, &names) }),
-    )];
+    let entry = json!({ "spec": service_entry(instance, server, &names) });
+    let mut objects = vec![object(instance, upstream, ("networking.istio.io/v1", "ServiceEntry"), entry)];
     if server.tls {
-        objects.push(object(
-            ("gateway.networking.k8s.io/v1", "BackendTLSPolicy"),
-            json!({ "spec": tls_policy(server, &names) }),
-        ));
+        let target = json!({ "group": "networking.istio.io", "kind": "ServiceEntry", "name": names.object.name });
+        objects.extend(tls(instance, upstream, server, &target));
     } else {
-        // Istio would no longer heed the policy beside it.
-        objects.push(object(
-            ("networking.istio.io/v1", "DestinationRule"),
-            json!({ "spec": destination_rule(instance, &names.external_host) }),
-        ));
+        // Istio would no longer heed the policy for TLS beside it.
+        let rule = json!({ "spec": destination_rule(instance, &names.external_host) });
+        objects.push(object(instance, upstream, ("networking.istio.io/v1", "DestinationRule"), rule));
     }
-    if let (true, Some(ca)) = (server.tls, &server.ca) {
-        objects.push(object(("v1", "ConfigMap"), json!({ "data": { "ca.crt": ca } })));
+    objects
+}
+
+/// The server's address, if it is known by that.
+pub(super) fn address(server: &External) -> Option<IpAddr> {
+    server.host.trim_matches(['[', ']']).parse().ok()
+}
+
+/// An object that is called as the server's route.
+pub(super) fn object(instance: &Instance, upstream: &Upstream, kind: (&str, &str), rest: Value) -> Object {
+    let name = ServerNames::new(instance, upstream).object;
+    Object::new(Step::Backend, kind, name, instance, &upstream.owner, rest)
+}
+
+/// Whose certificates count for the server behind `target`.
+pub(super) fn tls(instance: &Instance, upstream: &Upstream, server: &External, target: &Value) -> Vec<Object> {
+    let names = ServerNames::new(instance, upstream);
+    let policy = json!({ "spec": tls_policy(server, &names, target) });
+    let mut objects = vec![object(instance, upstream, ("gateway.networking.k8s.io/v1", "BackendTLSPolicy"), policy)];
+    if let Some(ca) = &server.ca {
+        objects.push(object(instance, upstream, ("v1", "ConfigMap"), json!({ "data": { "ca.crt": ca } })));
     }
     objects
 }
 
 /// Seen by the gateway's namespace alone.
 fn service_entry(instance: &Instance, server: &External, names: &ServerNames) -> Value {
-    let address = server.host.trim_matches(['[', ']']);
-    let resolution = if address.parse::<IpAddr>().is_ok() { "STATIC" } else { "DNS" };
+    let (resolution, address) = match address(server) {
+        Some(address) => ("STATIC", address.to_string()),
+        None => ("DNS", server.host.clone()),
+    };
     json!({
         "hosts": [names.external_host],
         "exportTo": visible(instance, names),
@@ -74,7 +88,7 @@ fn visible(instance: &Instance, names: &ServerNames) -> Value {
     }
 }
 
-fn tls_policy(server: &External, names: &ServerNames) -> Value {
+fn tls_policy(server: &External, names: &ServerNames, target: &Value) -> Value {
     let authorities = match &server.ca {
         Some(_) => json!({ "caCertificateRefs": [{ "group": "", "kind": "ConfigMap", "name": names.object.name }] }),
         None => json!({ "wellKnownCACertificates": "System" }),
@@ -88,7 +102,7 @@ fn tls_policy(server: &External, names: &ServerNames) -> Value {
         validation.extend(authorities);
     }
     json!({
-        "targetRefs": [{ "group": "networking.istio.io", "kind": "ServiceEntry", "name": names.object.name }],
+        "targetRefs": [target],
         "validation": validation,
     })
 }

@@ -11,6 +11,7 @@ mod destination_rule;
 mod disruption_budget;
 mod endpoint_route;
 mod envoy_filter;
+mod envoy_gateway;
 mod external;
 mod names;
 mod network_policy;
@@ -23,6 +24,7 @@ mod tests;
 mod wasm_plugin;
 
 pub use config::{config, route};
+pub use envoy_gateway::render_envoy_gateway;
 pub use names::{Names, ServerNames};
 pub use object::{MANAGED_BY, Object, Step};
 

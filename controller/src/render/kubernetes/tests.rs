@@ -275,6 +275,28 @@ fn objects_come_in_the_order_in_which_they_are_applied() {
     assert!(at("EnvoyFilter") < at("HTTPRoute") && at("ServiceEntry") > at("HTTPRoute"));
 }
 
+#[test]
+fn envoy_gateway_runs_the_filter_in_header_mode_on_all_of_the_listeners_routes() {
+    let objects = render_envoy_gateway(&instance(Mode::WasmPlugin));
+    let policy = &find(&objects, "EnvoyExtensionPolicy", "main-mcp-gateway")["spec"];
+    assert_eq!(policy["targetRefs"][0]["kind"], "Gateway");
+    assert_eq!(policy["targetRefs"][0]["sectionName"], "http");
+    let wasm = &policy["wasm"][0];
+    assert_eq!(wasm["code"]["image"], json!({ "url": "registry.example.com/wasm:1", "sha256": "00".repeat(32) }));
+    assert_eq!(wasm["failOpen"], false);
+    assert_eq!(wasm["config"]["mode"], "header");
+    assert_eq!(wasm["config"]["brokerCluster"], "httproute/mcp-system/main-mcp/rule/0");
+    assert_eq!(wasm["config"]["endpoint"]["routePrefix"], "httproute/mcp-system/main-mcp/rule/");
+    // Each route has its limits raised, and what Istio alone knows is not there.
+    let count = |kind| objects.iter().filter(|object| object.kind() == kind).count();
+    assert_eq!(count("BackendTrafficPolicy"), count("HTTPRoute"));
+    assert!(objects.iter().all(|object| !object.api_version().contains("istio.io")));
+    let label = Upstream::label("mcp-system.tls");
+    let route = find(&objects, "HTTPRoute", &label);
+    assert_eq!(route["spec"]["rules"][0]["backendRefs"][0]["kind"], "Backend");
+    assert_eq!(find(&objects, "BackendTLSPolicy", &label)["spec"]["targetRefs"][0]["kind"], "Backend");
+}
+
 fn name(namespace: &str, name: &str) -> ObjectName {
     ObjectName { namespace: namespace.to_owned(), name: name.to_owned() }
 }
@@ -331,7 +353,7 @@ fn instance(mode: Mode) -> Instance {
         public_host: "mcp.example.com".to_owned(),
         mode,
         module: Some(Module {
-            url: "oci://127.0.0.1:25000/mcp-gateway/wasm:1".to_owned(),
+            url: "oci://registry.example.com/wasm:1".to_owned(),
             sha256: "00".repeat(32),
             pull_secret: None,
         }),
