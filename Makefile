@@ -2,7 +2,7 @@
 # $XDG_CACHE_HOME/mcp-gateway (~/.cache/mcp-gateway), so that a second run is short.
 
 .DEFAULT_GOAL := help
-.PHONY: help build wasm run test test-fast test-native test-wasm conformance quadrants bench lint fmt envoy-local clean
+.PHONY: help build wasm run test test-fast test-native test-wasm conformance quadrants bench lint fmt envoy-local wasmplugin clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ fmt: ## Formats the code
 
 envoy-local: build ## Renders envoy-local/ anew
 	dist/mcp-gateway render -f samples/gateway.yaml -o envoy-local
+
+wasmplugin: ## Renders the resources in wasmplugin/ anew
+	UPDATE_SAMPLES=1 cargo test -p mcp-gateway-controller --test wasmplugin the_resources
 
 clean: ## Removes dist/
 	rm -rf dist

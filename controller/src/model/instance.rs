@@ -84,6 +84,6 @@ pub struct Owner {
     pub kind: String,
     /// Where it is.
     pub object: ObjectName,
-    /// Its UID.
+    /// Its UID. Empty where objects are for somebody to apply by hand: then nothing owns them.
     pub uid: String,
 }

@@ -39,7 +39,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// An object of `instance`, which `owner` owns if that is in the same namespace. `rest` is what it has beside its metadata.
+    /// An object of `instance`, which `owner` owns if that is in the same namespace and has a UID. `rest` is what it has beside its metadata.
     pub(super) fn new(
         step: Step,
         (api_version, kind): (&str, &str),
@@ -57,7 +57,7 @@ impl Object {
                 NAMESPACE_LABEL: instance.owner.object.namespace,
             },
         });
-        if owner.object.namespace == name.namespace {
+        if owner.object.namespace == name.namespace && !owner.uid.is_empty() {
             metadata["ownerReferences"] = json!([{
                 "apiVersion": owner.api_version,
                 "kind": owner.kind,
