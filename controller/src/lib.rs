@@ -3,6 +3,7 @@
 //! [`source`] reads and checks a declaration, [`render`] turns it into Envoy's configuration, [`sink`] writes that where
 //! a running Envoy takes it up. [`oci`] keeps the filter's module in registries.
 
+pub mod api;
 pub mod model;
 pub mod oci;
 pub mod render;

@@ -14,7 +14,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod transport;
-mod values;
+pub(crate) mod values;
 
 pub use mistake::{Mistakes, Remark};
 

@@ -26,7 +26,7 @@ const OWN_HEADERS: [&str; 12] = [
 ];
 
 /// A duration such as `30s`, within bounds.
-pub(super) fn duration(text: &str, bounds: RangeInclusive<Duration>) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str, bounds: RangeInclusive<Duration>) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|_| format!("is `{text}`, which is no duration: write a number and a unit, as in 30s, 5m or 24h"))?;
     if bounds.contains(&duration) {
@@ -37,7 +37,7 @@ pub(super) fn duration(text: &str, bounds: RangeInclusive<Duration>) -> Result<D
 }
 
 /// A number of bytes such as `1MiB`, within bounds.
-pub(super) fn bytes(text: &str, bounds: RangeInclusive<u32>) -> Result<u32, String> {
+pub(crate) fn bytes(text: &str, bounds: RangeInclusive<u32>) -> Result<u32, String> {
     let bytes = text
         .parse::<bytesize::ByteSize>()
         .map_err(|_| format!("is `{text}`, which is no size: write a number and a unit, as in 256KiB or 1MiB"))?;

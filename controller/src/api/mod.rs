@@ -1,0 +1,33 @@
+//! The resources that a gateway in Kubernetes is declared by, as types; their schemas are made of them.
+//!
+//! The texts at the fields are what `kubectl explain` shows. Whatever the API server can check it does, with messages that name
+//! field and fix; what depends on other resources shows up in conditions.
+
+#![allow(unreachable_pub, reason = "what the derive macro for schemas makes of each type")]
+
+mod extension;
+pub mod kagenti;
+mod limits;
+mod quantities;
+mod references;
+mod registration;
+mod schema;
+mod status;
+mod virtual_server;
+
+pub use extension::{
+    Access, Broker, DataPath, DataPathMode, Editing, ExtensionSpec, ExtensionStatus, GatewayRef, ImagePullPolicy,
+    MCPGatewayExtension, Module, SessionStore, SessionStoreType,
+};
+pub use limits::Limits;
+pub use quantities::Resources;
+pub use references::{CaCertificateRef, CaKind, CredentialKind, CredentialRef, ExtensionRef, TargetKind, TargetRef};
+pub use registration::{
+    Era, MCPServerRegistration, OnSessionLoss, RegistrationSpec, RegistrationStatus, ServerState, ServerTransport,
+};
+pub use schema::{Crd, crds};
+pub use status::{GatewayStatus, Instances};
+pub use virtual_server::{MCPVirtualServer, VirtualServerSpec, VirtualServerStatus};
+
+/// The API group of the project's own resources.
+pub const GROUP: &str = "mcpgateway.dev";
