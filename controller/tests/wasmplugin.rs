@@ -157,7 +157,7 @@ fn instance(mode: Mode) -> Instance {
         access: Default::default(),
         limits: Default::default(),
         editing: Editing::default(),
-        key: "change-me".to_owned(),
+        key: "write-your-own-key".to_owned(),
         cluster: Cluster { domain: "cluster.local".to_owned(), controller_namespace: "mcp-system".to_owned() },
         servers: servers().into_iter().map(upstream).collect(),
     }

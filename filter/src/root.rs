@@ -121,7 +121,7 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         let json = host::body(BufferType::PluginConfiguration, 0, size);
-        let instance = host::property(&["node", "id"]).unwrap_or_default();
+        let instance = host::property(&["xds", "node", "id"]).unwrap_or_default();
         let settings = match Settings::parse(&json, instance) {
             Ok(settings) => settings,
             Err(error) => {
