@@ -6,6 +6,9 @@ use serde::Serialize;
 /// The whole gateway, in the order of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Status {
+    /// Version of the configuration that is in force, if it has one.
+    #[serde(rename = "config", skip_serializing_if = "Option::is_none")]
+    pub config_version: Option<String>,
     /// One entry a registered server.
     pub servers: Vec<ServerStatus>,
 }
@@ -21,6 +24,14 @@ pub struct ServerStatus {
     pub state: State,
     /// The eras that it was found to speak and that the configuration allows.
     pub eras: Vec<Era>,
+    /// The revisions of MCP that it was found to speak.
+    pub revisions: Vec<String>,
+    /// How it is reached: `streamable-http`, `sse` or `stdio`. `None` before it has answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<&'static str>,
+    /// When its lists last came from it, in RFC 3339. `None` if they never did.
+    #[serde(rename = "lastContact", skip_serializing_if = "Option::is_none")]
+    pub last_contact: Option<String>,
     /// Tools that clients see, of the era with the most.
     pub tools: usize,
     /// Prompts that clients see, of the era with the most.

@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run the broker alone, beside an Envoy that is started by hand
     Broker(BrokerArgs),
+    /// Run the controller, which makes gateways of what a Kubernetes cluster declares
+    Controller(ControllerArgs),
     /// Check a declaration: every mistake is named by file, field and fix
     Validate(DeclarationArgs),
     /// Write the configuration that `envoy -c` needs beside `mcp-gateway broker`
@@ -92,9 +94,40 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ControllerArgs {
+    /// The controller's own namespace, where its lease is
+    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "mcp-system")]
+    pub(crate) namespace: String,
+    /// Image of the brokers, where an MCPGatewayExtension names none
+    #[arg(long, value_name = "IMAGE", env = "MCP_GATEWAY_IMAGE")]
+    pub(crate) image: String,
+    /// The filter's module, where an MCPGatewayExtension names none: oci://HOST/REPOSITORY:TAG
+    #[arg(long, value_name = "URL", env = "MCP_GATEWAY_MODULE")]
+    pub(crate) wasm: String,
+    /// Its port for /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8092")]
+    pub(crate) listen: SocketAddr,
+    /// What the host names of the cluster's services end with
+    #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
+    pub(crate) cluster_domain: String,
+    /// A registry that is spoken to without TLS; may be repeated
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) plain_http: Vec<String>,
+    /// Who this is, among several controllers [default: the host's name]
+    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    pub(crate) identity: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct BrokerArgs {
     #[command(flatten)]
     pub(crate) declaration: DeclarationArgs,
+    /// The Secret that the controller keeps the configuration in, instead of a file
+    #[arg(long, value_name = "NAMESPACE/NAME", requires = "key_dir", conflicts_with_all = ["file", "mcp_json", "key_file"])]
+    pub(crate) config_secret: Option<String>,
+    /// The folder with the gateway's keys: `key` for the filter, `config` for the configuration
+    #[arg(long, value_name = "DIR", requires = "config_secret")]
+    pub(crate) key_dir: Option<PathBuf>,
     /// The public port: /mcp without Envoy, /status, /metrics, /readyz
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8090")]
     pub(crate) listen: SocketAddr,

@@ -1,9 +1,11 @@
-//! The binary `mcp-gateway`: `run`, `broker`, `validate`, `render`, `push`.
+//! The binary `mcp-gateway`: `run`, `broker`, `controller`, `validate`, `render`, `push`.
 
 mod args;
 mod broker_alone;
 mod changes;
+mod config_secret;
 mod console;
+mod control;
 mod envoy;
 mod follow;
 mod key;
@@ -21,8 +23,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// What is logged if `RUST_LOG` says nothing. How servers are is told by [`servers`] already.
-const LOG: &str =
-    "warn,mcp_gateway_broker::upstream::supervisor=error,mcp_gateway_broker::upstream::transport::stdio=info";
+const LOG: &str = "warn,mcp_gateway_controller::run=info,mcp_gateway_broker::upstream::supervisor=error,mcp_gateway_broker::upstream::transport::stdio=info";
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Validate(args) => validate::validate(&args),
         Command::Render(args) => render::render(&args),
         Command::Push(args) => in_runtime(push::push(args)),
+        Command::Controller(args) => in_runtime(control::run(args)),
         Command::Broker(args) => in_runtime(broker_alone::run(args)),
         Command::Run(args) => in_runtime(run::run(args)),
         Command::Tied(args) => tied::exec(&args),

@@ -7,5 +7,7 @@ pub mod api;
 pub mod model;
 pub mod oci;
 pub mod render;
+pub mod run;
+pub mod sealed;
 pub mod sink;
 pub mod source;

@@ -184,6 +184,7 @@ mod tests {
 
     fn new_store() -> Store {
         let gateway = Gateway {
+            version: None,
             servers: Vec::new(),
             access: Access::default(),
             limits: Limits::default(),

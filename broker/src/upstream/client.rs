@@ -54,6 +54,17 @@ impl Client {
         self.inner.transport.is_streamable_http()
     }
 
+    /// How the server is reached, as configurations call it.
+    pub(super) fn transport(&self) -> &'static str {
+        if self.processes().is_some() {
+            "stdio"
+        } else if self.is_sse() {
+            "sse"
+        } else {
+            "streamable-http"
+        }
+    }
+
     /// Whether the server speaks HTTP+SSE of 2024-11-05.
     pub(super) fn is_sse(&self) -> bool {
         self.inner.transport.is_sse()

@@ -97,6 +97,7 @@ impl Registry {
             gateway: gateway.clone(),
             entries: Vec::new(),
             editing: Editing::default(),
+            version: None,
             routes: HashMap::new(),
             next_incarnation: 0,
             changed: Arc::default(),
@@ -182,6 +183,8 @@ struct Keeper {
     gateway: watch::Receiver<Arc<Gateway>>,
     entries: Vec<Entry>,
     editing: Editing,
+    /// The configuration's.
+    version: Option<String>,
     routes: HashMap<String, Route>,
     next_incarnation: u64,
     changed: Arc<Notify>,
@@ -256,6 +259,7 @@ impl Keeper {
         // Lists are kept as they were edited.
         let listed_alike = self.editing.uri_meta_keys == gateway.editing.uri_meta_keys;
         self.editing = gateway.editing.clone();
+        self.version = gateway.version.clone();
         self.routes.clear();
         for server in &gateway.servers {
             let mut config = server.clone();
@@ -287,7 +291,7 @@ impl Keeper {
             }
         };
         let rules = Rules::new(&config.name, &config.prefix, &[]).with_editing(&self.editing).for_list();
-        let unknown = Snapshot { state: State::Connecting, error: None, legacy: None, modern: None };
+        let unknown = Snapshot { state: State::Connecting, error: None, contact: None, legacy: None, modern: None };
         let (snapshot, snapshots) = watch::channel(Arc::new(unknown));
         let (refresh, refreshes) = mpsc::channel(64);
         let fresh = Fresh::unknown();
@@ -332,8 +336,10 @@ impl Keeper {
         self.facts = facts;
         let told: Vec<_> = servers.iter().zip(&snapshots).collect();
         let extensions = [Era::Legacy, Era::Modern].map(|era| Extensions::merge(era, &told));
-        let status =
-            Status { servers: self.entries.iter().map(|entry| status_of(entry, &catalog, &extensions)).collect() };
+        let status = Status {
+            config_version: self.version.clone(),
+            servers: self.entries.iter().map(|entry| status_of(entry, &catalog, &extensions)).collect(),
+        };
         let epoch = if same { epoch } else { epoch.wrapping_add(1) };
         let [legacy, modern] = extensions;
         let table = Arc::new(table(&servers, &self.editing));
@@ -381,17 +387,20 @@ fn facts(server: &Server, snapshot: &Snapshot) -> Facts {
 
 fn status_of(entry: &Entry, catalog: &Catalog, extensions: &[Extensions; 2]) -> ServerStatus {
     let config = entry.config();
-    let (state, eras, error) = match entry {
+    let (snapshot, error) = match entry {
         Entry::Running { server, .. } => {
             let snapshot = server.snapshot();
             let error = snapshot.error.as_ref().map(|error| match snapshot.state {
                 State::Down => format!("the server {error}"),
                 State::Ready | State::Connecting => error.clone(),
             });
-            (snapshot.state, snapshot.eras(), error)
+            (Some(snapshot), error)
         }
-        Entry::Unusable { error, .. } => (State::Down, Vec::new(), Some(error.to_string())),
+        Entry::Unusable { error, .. } => (None, Some(error.to_string())),
     };
+    let eras = snapshot.as_ref().map(|snapshot| snapshot.eras()).unwrap_or_default();
+    let spoken = eras.iter().filter_map(|era| snapshot.as_ref()?.spoken(*era));
+    let contact = snapshot.as_ref().and_then(|snapshot| snapshot.contact);
     let mut conflicts = catalog.conflicts(&config.name);
     let declared = extensions.iter().filter_map(|all| all.conflicts.get(&config.name)).flatten();
     conflicts.extend(declared.cloned().collect::<BTreeSet<_>>());
@@ -399,7 +408,13 @@ fn status_of(entry: &Entry, catalog: &Catalog, extensions: &[Extensions; 2]) -> 
     ServerStatus {
         name: config.name.clone(),
         prefix: config.prefix.clone(),
-        state,
+        state: snapshot.as_ref().map_or(State::Down, |snapshot| snapshot.state),
+        revisions: spoken.map(|spoken| spoken.leg.protocol_version().to_owned()).collect(),
+        transport: match entry {
+            Entry::Running { server, .. } if !eras.is_empty() => Some(server.client.transport()),
+            _ => None,
+        },
+        last_contact: contact.map(|contact| humantime::format_rfc3339_seconds(contact).to_string()),
         eras,
         tools: count(Kind::Tools),
         prompts: count(Kind::Prompts),

@@ -19,7 +19,13 @@ pub(crate) struct Rig {
 }
 
 fn gateway(servers: Vec<Server>) -> Arc<Gateway> {
-    Arc::new(Gateway { servers, access: Access::default(), limits: Limits::default(), editing: Editing::default() })
+    Arc::new(Gateway {
+        version: None,
+        servers,
+        access: Access::default(),
+        limits: Limits::default(),
+        editing: Editing::default(),
+    })
 }
 
 /// Starts a registry for these servers.

@@ -20,7 +20,13 @@ fn server(name: &str, url: &str) -> Server {
 }
 
 fn gateway(servers: Vec<Server>) -> Gateway {
-    routed(Gateway { servers, access: Access::default(), limits: Limits::default(), editing: Editing::default() })
+    routed(Gateway {
+        version: None,
+        servers,
+        access: Access::default(),
+        limits: Limits::default(),
+        editing: Editing::default(),
+    })
 }
 
 fn layout() -> Layout {

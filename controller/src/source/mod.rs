@@ -7,6 +7,7 @@ mod editing;
 mod expand;
 mod fields;
 mod gateway;
+pub mod kubernetes;
 mod mcp_json;
 mod mistake;
 mod node;
@@ -87,7 +88,7 @@ impl Source {
         };
         let servers: Vec<_> = read.servers.into_iter().map(|declared| declared.server).collect();
         let editing = read.editing.complete(&servers);
-        let gateway = Gateway { servers, access: read.access, limits: read.limits, editing };
+        let gateway = Gateway { version: None, servers, access: read.access, limits: read.limits, editing };
         Ok(Declaration { listen: read.listen, gateway, notes, files })
     }
 

@@ -132,17 +132,22 @@ pub(super) fn host(text: &str) -> Result<String, String> {
 
 /// What a file holds, which has to be certificates in PEM form.
 pub(super) fn certificates(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let read = std::fs::read(path).map_err(|error| format!("{shown} cannot be read ({error}): correct the path"))?;
+    pem(read).map_err(|error| format!("{shown} {error}"))
+}
+
+/// Certificates in PEM form: at least one, and each of them whole.
+pub(super) fn pem(text: Vec<u8>) -> Result<String, String> {
     use rustls_pki_types::CertificateDer;
     use rustls_pki_types::pem::PemObject;
 
-    let shown = path.display();
-    let pem = std::fs::read(path).map_err(|error| format!("{shown} cannot be read ({error}): correct the path"))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match (found, String::from_utf8(pem)) {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match (found, String::from_utf8(text)) {
         (Ok(found), Ok(text)) if !found.is_empty() => Ok(text),
         (Ok(found), _) if found.is_empty() => {
-            Err(format!("{shown} holds no certificate: it has to be a PEM file (BEGIN CERTIFICATE)"))
+            Err("holds no certificate: it has to be a PEM file (BEGIN CERTIFICATE)".into())
         }
-        _ => Err(format!("{shown} is damaged: it has to hold certificates in PEM form")),
+        _ => Err("is damaged: it has to hold certificates in PEM form".into()),
     }
 }

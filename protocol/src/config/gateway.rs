@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gateway {
+    /// Which configuration this is; `/status` tells it. `None` where nobody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// In the order in which they were declared, which is the order of lists.
     pub servers: Vec<Server>,
     /// Who may come in.

@@ -15,6 +15,7 @@ pub fn config(instance: &Instance, ready: impl Fn(&Upstream) -> bool) -> Gateway
         server
     };
     Gateway {
+        version: None,
         servers: instance.servers.iter().map(server).collect(),
         access: access(instance),
         limits: instance.limits.clone(),

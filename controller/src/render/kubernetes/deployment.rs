@@ -80,6 +80,14 @@ fn container(instance: &Instance, names: &Names) -> Value {
             "--listen", format!("0.0.0.0:{HTTP_PORT}"),
             "--internal-listen", format!("0.0.0.0:{INTERNAL_PORT}"),
         ],
+        "env": [
+            {
+                "name": "MCP_GATEWAY_SESSION_KEY",
+                "valueFrom": { "secretKeyRef": { "name": names.key_secret().name, "key": "session" } },
+            },
+            // Where the other replicas pass on what belongs to this one.
+            { "name": "MCP_GATEWAY_ADVERTISE", "valueFrom": { "fieldRef": { "fieldPath": "status.podIP" } } },
+        ],
         "ports": [
             { "name": "http", "containerPort": HTTP_PORT, "protocol": "TCP" },
             { "name": "internal", "containerPort": INTERNAL_PORT, "protocol": "TCP" },

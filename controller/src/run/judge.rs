@@ -1,0 +1,202 @@
+//! What conditions say: of an extension, and of a registration.
+
+use super::observe::{BrokerStatus, Observation, ServerStatus, State};
+use super::routes::Said;
+use crate::model::ObjectName;
+use crate::source::kubernetes::{ExtensionOutcome, RegistrationOutcome, Verdict, reason};
+use std::collections::BTreeMap;
+
+/// What is known of a gateway beside what was declared.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Facts {
+    /// Version of the configuration that the brokers have to have.
+    pub(super) config: Option<String>,
+    /// What could not be applied, and why.
+    pub(super) failed: Option<String>,
+    /// Whether its `Gateway` is programmed.
+    pub(super) gateway_programmed: bool,
+    /// What the module's registry says, if it has no module.
+    pub(super) module_error: Option<String>,
+    /// What is said of the endpoint's route.
+    pub(super) endpoint_route: Said,
+    /// By server: what is said of its route, if it is to have one.
+    pub(super) server_routes: BTreeMap<String, Said>,
+    /// The port that clients connect to.
+    pub(super) port: Option<u16>,
+    /// What brokers and endpoint tell.
+    pub(super) seen: Observation,
+}
+
+impl Facts {
+    fn brokers(&self) -> impl Iterator<Item = &BrokerStatus> {
+        self.seen.brokers.values().filter_map(|broker| broker.as_ref().ok())
+    }
+
+    /// A server, as each of the brokers sees it.
+    pub(super) fn server<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a ServerStatus> {
+        self.brokers().filter_map(move |broker| broker.servers.iter().find(|server| server.name == name))
+    }
+
+    /// The filters that have reported, each with whether it goes by the brokers' table.
+    fn reports(&self) -> BTreeMap<&str, bool> {
+        let tables: Vec<_> = self.brokers().filter_map(|broker| broker.table.as_deref()).collect();
+        let mut reports = BTreeMap::new();
+        for filter in self.brokers().flat_map(|broker| &broker.filters) {
+            let current = filter.table.as_deref().is_some_and(|table| tables.contains(&table));
+            // Which broker it asks changes, and the one that it asked before has an old report.
+            *reports.entry(filter.instance.as_str()).or_default() |= current;
+        }
+        reports
+    }
+
+    /// How many filters have reported, and how many of them go by the brokers' table.
+    pub(super) fn filters(&self) -> (usize, usize) {
+        let reports = self.reports();
+        (reports.len(), reports.values().filter(|current| **current).count())
+    }
+
+    /// Why the brokers do not run what is wanted, if so.
+    fn brokers_behind(&self) -> Option<Verdict> {
+        if self.seen.brokers.is_empty() {
+            return Some(Verdict::no(reason::BROKER_UNAVAILABLE, "No broker is ready yet."));
+        }
+        if let Some((address, error)) =
+            self.seen.brokers.iter().find_map(|(address, broker)| Some((address, broker.as_ref().err()?)))
+        {
+            let message = format!("The broker at {address} cannot be asked: {error}");
+            return Some(Verdict::no(reason::BROKER_UNAVAILABLE, message));
+        }
+        let behind = self.brokers().any(|broker| broker.config != self.config);
+        behind.then(|| Verdict::no(reason::BROKER_OUTDATED, "The broker has not got the newest configuration yet."))
+    }
+}
+
+/// `Programmed` of an extension: whether everything that it needs is in place.
+pub(super) fn extension_programmed(outcome: &ExtensionOutcome, facts: Option<&Facts>) -> Verdict {
+    let Some(facts) = facts.filter(|_| outcome.instance.is_some()) else {
+        return Verdict::no(reason::INVALID, outcome.accepted.message.clone());
+    };
+    if let Some(error) = &facts.failed {
+        return Verdict::no(reason::APPLY_FAILED, error.clone());
+    }
+    if outcome.instance.as_ref().is_some_and(|instance| instance.module.is_none()) {
+        let why = facts.module_error.as_deref().unwrap_or("its registry has not answered yet");
+        return Verdict::no(reason::MODULE_UNAVAILABLE, format!("There is no module for the filter: {why}"));
+    }
+    if !facts.gateway_programmed {
+        return Verdict::no(reason::GATEWAY_NOT_PROGRAMMED, "The Gateway is not programmed.");
+    }
+    match &facts.endpoint_route {
+        Said::Accepted => {}
+        Said::Nothing => return Verdict::no(reason::PENDING, "The route of the endpoint is not accepted yet."),
+        Said::Refused(why) => {
+            return Verdict::no(reason::ROUTE_NOT_ACCEPTED, format!("The route of the endpoint is refused: {why}"));
+        }
+    }
+    match &facts.module_error {
+        Some(error) => {
+            let message = format!("The module in force stays, as the new one cannot be had: {error}");
+            Verdict::yes(reason::PROGRAMMED, message)
+        }
+        None => Verdict::yes(reason::PROGRAMMED, "Broker, filter and routes are in place."),
+    }
+}
+
+/// `Ready` of an extension: whether a client gets an answer.
+pub(super) fn extension_ready(outcome: &ExtensionOutcome, programmed: &Verdict, facts: Option<&Facts>) -> Verdict {
+    let (true, true, Some(facts)) = (outcome.accepted.is_yes(), programmed.is_yes(), facts) else {
+        let cause = if outcome.accepted.is_yes() { programmed } else { &outcome.accepted };
+        return Verdict::no(cause.reason, cause.message.clone());
+    };
+    if let Some(behind) = facts.brokers_behind() {
+        return behind;
+    }
+    let reports = facts.reports();
+    if reports.is_empty() {
+        return Verdict::no(reason::FILTER_MISSING, "No filter of the Gateway has reported to a broker yet.");
+    }
+    let outdated: Vec<_> = reports.iter().filter(|(_, current)| !**current).map(|(filter, _)| *filter).collect();
+    if !outdated.is_empty() {
+        let message = format!("Some filters have not got the newest table yet: {}", outdated.join(", "));
+        return Verdict::no(reason::FILTER_OUTDATED, message);
+    }
+    match &facts.seen.endpoint {
+        Some(Ok(())) => Verdict::yes(reason::READY, "Clients get answers."),
+        Some(Err(why)) => {
+            Verdict::no(reason::GATEWAY_UNREACHABLE, format!("The endpoint gives no answer through the Gateway: {why}"))
+        }
+        None => Verdict::no(reason::GATEWAY_UNREACHABLE, "The Gateway has no address yet."),
+    }
+}
+
+/// `Programmed` of a registration: whether gateways know of it.
+pub(super) fn registration_programmed(outcome: &RegistrationOutcome, facts: &BTreeMap<ObjectName, Facts>) -> Verdict {
+    if !outcome.accepted.is_yes() {
+        return Verdict::no(outcome.accepted.reason, outcome.accepted.message.clone());
+    }
+    for (extension, server) in &outcome.servers {
+        let Some(facts) = facts.get(extension) else {
+            return Verdict::no(reason::PENDING, format!("MCPGatewayExtension {extension} is not in place yet."));
+        };
+        if let Some(error) = &facts.failed {
+            return Verdict::no(reason::APPLY_FAILED, error.clone());
+        }
+        if let Some(behind) = facts.brokers_behind() {
+            return behind;
+        }
+        if facts.server(server).next().is_none() {
+            return Verdict::no(reason::BROKER_OUTDATED, "The broker does not know the server yet.");
+        }
+        match facts.server_routes.get(server) {
+            None | Some(Said::Accepted) => {}
+            Some(Said::Nothing) => {
+                return Verdict::yes(reason::PENDING, "Its route is not accepted yet: the broker carries its calls.");
+            }
+            Some(Said::Refused(why)) => {
+                let message = format!("Its route is refused, so the broker carries its calls: {why}");
+                return Verdict::yes(reason::ROUTE_NOT_ACCEPTED, message);
+            }
+        }
+    }
+    Verdict::yes(reason::PROGRAMMED, "Broker and routes have it.")
+}
+
+/// `Ready` of a registration: whether clients can call it now. `extensions` are the gateways' own.
+pub(super) fn registration_ready(
+    outcome: &RegistrationOutcome,
+    programmed: &Verdict,
+    facts: &BTreeMap<ObjectName, Facts>,
+    extensions: &BTreeMap<ObjectName, Verdict>,
+) -> Verdict {
+    if !programmed.is_yes() {
+        return Verdict::no(programmed.reason, programmed.message.clone());
+    }
+    for (extension, server) in &outcome.servers {
+        let Some(facts) = facts.get(extension) else {
+            return Verdict::no(reason::PENDING, format!("MCPGatewayExtension {extension} is not in place yet."));
+        };
+        for seen in facts.server(server) {
+            match (seen.state, &seen.error) {
+                (State::Ready, _) => {}
+                (State::Connecting, _) => {
+                    return Verdict::no(reason::CONNECTING, "The server has not answered yet.");
+                }
+                (State::Down, error) => {
+                    let why = error.as_deref().unwrap_or("the server is down");
+                    return Verdict::no(reason::SERVER_UNAVAILABLE, format!("The server cannot be used: {why}"));
+                }
+            }
+        }
+        if let Some(ready) = extensions.get(extension).filter(|ready| !ready.is_yes()) {
+            return Verdict::no(ready.reason, format!("MCPGatewayExtension {extension}: {}", ready.message));
+        }
+    }
+    let conflicts = outcome.servers.iter().filter_map(|(extension, server)| {
+        let conflicts = facts.get(extension)?.server(server).next()?.conflicts.len();
+        (conflicts > 0).then_some(conflicts)
+    });
+    match conflicts.sum::<usize>() {
+        0 => Verdict::yes(reason::READY, "Clients can call it."),
+        count => Verdict::yes(reason::READY, format!("Clients can call it, but for {count} names: see conflicts.")),
+    }
+}

@@ -1,0 +1,345 @@
+//! One pass: from what is there to what has to be.
+
+use super::apply::{Applier, Key, key};
+use super::judge::{self, Facts};
+use super::modules::Modules;
+use super::observe::{Observation, Observer, Target};
+use super::probe::Probe;
+use super::routes::{self, Routes, sooner};
+use super::status::{self, Conditions};
+use super::watch::Watches;
+use super::{prune, report, secrets};
+use crate::model::{Instance, ObjectName};
+use crate::render::kubernetes::{Names, Object, ServerNames, Step, render, route};
+use crate::source::kubernetes::{Defaults, Interpretation, Kind, World, interpret};
+use futures::StreamExt;
+use kube::runtime::events::Recorder;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How many writes are under way at once.
+const AT_ONCE: usize = 16;
+/// When what failed is tried again.
+const AGAIN: Duration = Duration::from_secs(3);
+/// The brokers' port for operators.
+const BROKER_PORT: u16 = 8090;
+
+/// What is kept from pass to pass. Without it a new controller comes to the same.
+pub(super) struct Passes {
+    pub(super) defaults: Defaults,
+    pub(super) applier: Applier,
+    pub(super) routes: Routes,
+    pub(super) modules: Modules,
+    pub(super) observer: Observer,
+    pub(super) recorder: Recorder,
+    /// Objects that nobody wants any more, and since when.
+    pub(super) unwanted: HashMap<Key, Instant>,
+}
+
+impl Passes {
+    /// Makes everything what it has to be. Returns when to look again even if nothing happens.
+    pub(super) async fn run(&mut self, watches: &Watches) -> Option<Instant> {
+        let mut again = None;
+        let mut world = self.world(watches);
+        let mut result = interpret(&world);
+        if self.make_keys(watches, &world, &result, &mut again).await {
+            world = self.world(watches);
+            result = interpret(&world);
+        }
+        for extension in result.extensions.values() {
+            if let Some(wanted) = extension.module.as_ref().filter(|wanted| !wanted.in_force)
+                && let Some(at) = self.modules.want(&world, wanted)
+            {
+                sooner(&mut again, at);
+            }
+        }
+        let heard = self.observer.heard();
+        let mut facts = BTreeMap::new();
+        let mut wanted = Vec::new();
+        for (name, extension) in &result.extensions {
+            let Some(instance) = extension.instance.as_ref().filter(|instance| !instance.key.is_empty()) else {
+                continue;
+            };
+            let objects = render(instance);
+            wanted.extend(objects.iter().filter_map(key));
+            let seen = heard.get(name).cloned().unwrap_or_default();
+            let module_error =
+                extension.module.as_ref().and_then(|wanted| world.modules.get(&wanted.url)?.as_ref().err().cloned());
+            let fact = self.put_in_place(watches, &world, instance, &objects, seen, module_error, &mut again).await;
+            facts.insert(name.clone(), fact);
+        }
+        let failed = prune::prune(self, watches, &world, &result, &wanted, &mut again).await;
+        if failed || facts.values().any(|fact| fact.failed.is_some()) {
+            sooner(&mut again, Instant::now() + AGAIN);
+        }
+        self.observer.set(targets(&world, &result));
+        if !self.report(watches, &world, &result, &facts).await {
+            sooner(&mut again, Instant::now() + AGAIN);
+        }
+        again
+    }
+
+    fn world(&self, watches: &Watches) -> World {
+        World { objects: watches.objects(), modules: self.modules.found(), defaults: self.defaults.clone() }
+    }
+
+    /// Makes what keys are missing. Whether any were.
+    async fn make_keys(
+        &self,
+        watches: &Watches,
+        world: &World,
+        result: &Interpretation,
+        again: &mut Option<Instant>,
+    ) -> bool {
+        let mut made = false;
+        for instance in result.extensions.values().filter_map(|extension| extension.instance.as_ref()) {
+            match secrets::make_keys(&self.applier, watches, world, instance).await {
+                Ok(()) => made |= instance.key.is_empty(),
+                Err(error) => {
+                    tracing::warn!(extension = %instance.owner.object, %error, "the keys could not be made");
+                    sooner(again, Instant::now() + AGAIN);
+                }
+            }
+        }
+        made
+    }
+
+    /// Applies what one gateway is made of: the broker's configuration first, so that whatever leads there later finds it.
+    #[allow(clippy::too_many_arguments, reason = "they are what one pass knows")]
+    async fn put_in_place(
+        &mut self,
+        watches: &Watches,
+        world: &World,
+        instance: &Instance,
+        objects: &[Object],
+        seen: Observation,
+        module_error: Option<String>,
+        again: &mut Option<Instant>,
+    ) -> Facts {
+        let before = secrets::in_force(world, instance);
+        let mut usable = BTreeMap::new();
+        for upstream in &instance.servers {
+            let name = &upstream.server.name;
+            let known = before.as_ref().is_some_and(|gateway| {
+                gateway.servers.iter().any(|server| server.name == *name && server.route.is_some())
+            });
+            let is_usable = instance.module.is_some() && self.routes.usable(world, instance, upstream, known, again);
+            usable.insert(name.clone(), is_usable);
+        }
+        let config =
+            secrets::wanted(instance, |upstream| usable.get(&upstream.server.name).copied().unwrap_or_default());
+        let mut failures = Vec::new();
+        if before.as_ref() != Some(&config) {
+            match secrets::publish(&self.applier, watches, world, instance, &config).await {
+                Ok(()) => tracing::info!(
+                    extension = %instance.owner.object, version = config.version, servers = config.servers.len(),
+                    "the broker's configuration has changed"
+                ),
+                Err(error) => failures.push(format!("Secret {}: {error}", Names::new(instance).config_secret())),
+            }
+            self.observer.hurry();
+        }
+        failures.extend(self.apply(watches, world, objects).await);
+        let endpoint = Names::new(instance).endpoint();
+        let routed = instance.servers.iter().filter(|upstream| route(instance, upstream).is_some());
+        Facts {
+            config: config.version,
+            failed: failures.into_iter().next(),
+            gateway_programmed: gateway_programmed(world, &instance.gateway),
+            module_error,
+            port: listener_port(world, instance),
+            endpoint_route: routes::said(world, &endpoint, instance),
+            server_routes: routed
+                .map(|upstream| {
+                    let name = ServerNames::new(instance, upstream).object;
+                    (upstream.server.name.clone(), routes::said(world, &name, instance))
+                })
+                .collect(),
+            seen,
+        }
+    }
+
+    /// Applies objects, step by step. Returns what failed.
+    async fn apply(&mut self, watches: &Watches, world: &World, objects: &[Object]) -> Vec<String> {
+        let mut steps: BTreeMap<Step, Vec<_>> = BTreeMap::new();
+        for object in objects {
+            steps.entry(object.step).or_default().push(object);
+        }
+        let mut failures = Vec::new();
+        for objects in steps.into_values() {
+            let pending = self.applier.pending(world, objects.into_iter());
+            if pending.is_empty() {
+                continue;
+            }
+            let applier = &self.applier;
+            let applied: Vec<_> = futures::stream::iter(pending)
+                .map(|(key, value)| async move {
+                    let applied = applier.apply(&key, &value).await;
+                    (key, value, applied)
+                })
+                .buffer_unordered(AT_ONCE)
+                .collect()
+                .await;
+            for (key, value, applied) in applied {
+                match applied {
+                    Ok(live) => {
+                        tracing::info!(kind = key.0.kind(), object = %key.1, "applied");
+                        self.applier.settle(key, &value, live, watches);
+                    }
+                    Err(error) => {
+                        tracing::warn!(kind = key.0.kind(), object = %key.1, %error, "could not be applied");
+                        failures.push(format!("{} {}: {error}", key.0.kind(), key.1));
+                    }
+                }
+            }
+            self.observer.hurry();
+            // What comes next leads to what failed.
+            if !failures.is_empty() {
+                break;
+            }
+        }
+        failures
+    }
+
+    /// Writes all statuses that are not so already. Whether that worked.
+    async fn report(
+        &self,
+        watches: &Watches,
+        world: &World,
+        result: &Interpretation,
+        facts: &BTreeMap<ObjectName, Facts>,
+    ) -> bool {
+        let mut extensions = BTreeMap::new();
+        let mut ready = BTreeMap::new();
+        for (name, outcome) in &result.extensions {
+            let facts = facts.get(name);
+            let programmed = judge::extension_programmed(outcome, facts);
+            let is_ready = judge::extension_ready(outcome, &programmed, facts);
+            extensions.insert(name, programmed);
+            ready.insert(name.clone(), is_ready);
+        }
+        let mut writes = Vec::new();
+        let mut servers: BTreeMap<&ObjectName, usize> = BTreeMap::new();
+        for (id, outcome) in &result.registrations {
+            let programmed = judge::registration_programmed(outcome, facts);
+            let is_ready = judge::registration_ready(outcome, &programmed, facts, &ready);
+            for extension in outcome.servers.keys().filter(|_| is_ready.is_yes()) {
+                *servers.entry(extension).or_default() += 1;
+            }
+            let conditions = [
+                ("Accepted", outcome.accepted.clone()),
+                ("ResolvedRefs", outcome.resolved.clone()),
+                ("Programmed", programmed),
+                ("Ready", is_ready),
+            ];
+            writes.push((id.kind, id.name.clone(), conditions, report::registration(id.kind, outcome, facts)));
+        }
+        for (name, programmed) in extensions {
+            let (Some(outcome), Some(is_ready)) = (result.extensions.get(name), ready.get(name)) else { continue };
+            let conditions = [
+                ("Accepted", outcome.accepted.clone()),
+                ("ResolvedRefs", outcome.resolved.clone()),
+                ("Programmed", programmed),
+                ("Ready", is_ready.clone()),
+            ];
+            let callable = servers.get(name).copied().unwrap_or_default();
+            let rest = report::extension(outcome, facts.get(name), callable);
+            writes.push((Kind::Extension, name.clone(), conditions, rest));
+        }
+        let written = futures::stream::iter(writes)
+            .map(|(kind, name, conditions, rest)| self.write(watches, world, kind, name, conditions, rest))
+            .buffer_unordered(AT_ONCE);
+        written.all(|written| async move { written }).await
+    }
+
+    async fn write(
+        &self,
+        watches: &Watches,
+        world: &World,
+        kind: Kind,
+        name: ObjectName,
+        conditions: Conditions,
+        rest: serde_json::Map<String, serde_json::Value>,
+    ) -> bool {
+        let Some(object) = world.get(kind, &name) else { return true };
+        let Some(wanted) = status::wanted(kind, object, &conditions, rest) else { return true };
+        match status::write(&self.applier, watches, kind, &name, &wanted).await {
+            Ok(()) => {
+                status::tell(&self.recorder, kind, object, &conditions).await;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(kind = kind.kind(), object = %name, %error, "a status could not be written");
+                false
+            }
+        }
+    }
+}
+
+fn gateway_programmed(world: &World, gateway: &ObjectName) -> bool {
+    let Some(gateway) = world.get(Kind::Gateway, gateway) else { return false };
+    let conditions = gateway.data["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|condition| condition["type"] == "Programmed" && condition["status"] == "True")
+}
+
+/// Whom to ask about each gateway.
+fn targets(world: &World, result: &Interpretation) -> BTreeMap<ObjectName, Target> {
+    let instances = result.extensions.iter().filter_map(|(name, extension)| Some((name, extension.instance.as_ref()?)));
+    instances
+        .map(|(name, instance)| {
+            let target = Target { brokers: brokers(world, instance), endpoint: endpoint(world, instance) };
+            (name.clone(), target)
+        })
+        .collect()
+}
+
+/// The addresses of the brokers that are ready.
+fn brokers(world: &World, instance: &Instance) -> Vec<SocketAddr> {
+    let service = Names::new(instance).broker();
+    let slices = world.all(Kind::EndpointSlice).filter(|(name, slice)| {
+        let labels = slice.metadata.labels.as_ref();
+        name.namespace == service.namespace
+            && labels.is_some_and(|labels| labels.get("kubernetes.io/service-name") == Some(&service.name))
+    });
+    let endpoints = slices.flat_map(|(_, slice)| slice.data["endpoints"].as_array().into_iter().flatten());
+    let ready = endpoints.filter(|endpoint| endpoint["conditions"]["ready"].as_bool() != Some(false));
+    let addresses = ready.flat_map(|endpoint| endpoint["addresses"].as_array().into_iter().flatten());
+    let mut brokers: Vec<_> = addresses
+        .filter_map(|address| address.as_str()?.parse().ok())
+        .map(|address| SocketAddr::new(address, BROKER_PORT))
+        .collect();
+    brokers.sort_unstable();
+    brokers.dedup();
+    brokers
+}
+
+/// The endpoint, at the first address of its gateway.
+fn endpoint(world: &World, instance: &Instance) -> Option<Probe> {
+    let gateway = world.get(Kind::Gateway, &instance.gateway)?;
+    let address = gateway.data["status"]["addresses"].as_array()?.first()?["value"].as_str()?;
+    Some(Probe {
+        host: instance.public_host.clone(),
+        address: address.to_owned(),
+        port: listener_port(world, instance)?,
+        https: instance.listener.https,
+    })
+}
+
+/// The port that clients connect to.
+fn listener_port(world: &World, instance: &Instance) -> Option<u16> {
+    let gateway = world.get(Kind::Gateway, &instance.gateway)?;
+    let listeners = gateway.data["spec"]["listeners"].as_array()?;
+    let listener = listeners.iter().find(|listener| listener["name"] == instance.listener.name.as_str())?;
+    listener["port"].as_u64().and_then(|port| u16::try_from(port).ok())
+}
+
+impl Passes {
+    /// Forgets what was known of a route.
+    pub(super) fn forget(&mut self, key: &Key) {
+        if key.0 == Kind::HttpRoute {
+            self.routes.forget(&key.1);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What the API server has, followed by watches.
+
+use crate::model::ObjectName;
+use crate::source::kubernetes::{Kind, Objects, name_of};
+use backon::ExponentialBuilder;
+use futures::{StreamExt, TryStreamExt};
+use kube::api::{Api, DynamicObject};
+use kube::runtime::watcher::{self, Event, ExponentialBackoff};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Client, ResourceExt};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+/// Pauses of a watch that fails: an API server that comes back is noticed soon.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// What the controller made bears it, so nothing else of these kinds is kept.
+const MADE: &str = "mcpgateway.dev/namespace";
+/// Secrets that can be no credential, and are many or long.
+const NO_CREDENTIALS: &str = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token";
+
+/// Watches of every kind, and what they have seen.
+pub(super) struct Watches {
+    state: Arc<Mutex<State>>,
+    /// Told at every change.
+    pub(super) changed: Arc<Notify>,
+    _tasks: JoinSet<()>,
+}
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<Kind, Objects>,
+    /// Kinds that have been listed once, or that the cluster does not have.
+    known: Vec<Kind>,
+}
+
+impl Watches {
+    /// Starts to watch.
+    pub(super) fn start(client: &Client) -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let changed = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        for kind in Kind::ALL {
+            let follower = Follower { kind, state: Arc::clone(&state), changed: Arc::clone(&changed) };
+            tasks.spawn(follower.run(client.clone()));
+        }
+        Self { state, changed, _tasks: tasks }
+    }
+
+    /// Whether every kind has been listed once.
+    pub(super) fn complete(&self) -> bool {
+        lock(&self.state).known.len() == Kind::ALL.len()
+    }
+
+    /// Everything, as it was last seen.
+    pub(super) fn objects(&self) -> BTreeMap<Kind, Objects> {
+        lock(&self.state).objects.clone()
+    }
+
+    /// An object that the API server has just answered with: what comes by the watch may be older for a moment.
+    pub(super) fn saw(&self, kind: Kind, mut object: DynamicObject) {
+        trim(kind, &mut object);
+        lock(&self.state).objects.entry(kind).or_default().insert(name_of(&object), Arc::new(object));
+    }
+
+    /// An object that was deleted.
+    pub(super) fn lost(&self, kind: Kind, name: &ObjectName) {
+        if let Some(objects) = lock(&self.state).objects.get_mut(&kind) {
+            objects.remove(name);
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The watch of one kind.
+struct Follower {
+    kind: Kind,
+    state: Arc<Mutex<State>>,
+    changed: Arc<Notify>,
+}
+
+impl Follower {
+    async fn run(self, client: Client) {
+        let api = Api::<DynamicObject>::all_with(client, &self.kind.api_resource());
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .without_max_times()
+            .with_jitter();
+        let kind = self.kind;
+        let events = watch(api, config(kind)).backoff(ExponentialBackoff::from(pauses)).into_stream();
+        let mut events = events.boxed();
+        let mut listed = Objects::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => self.take(event, &mut listed),
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    fn take(&self, event: Event<DynamicObject>, listed: &mut Objects) {
+        let mut state = lock(&self.state);
+        let objects = state.objects.entry(self.kind).or_default();
+        match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(mut object) => {
+                trim(self.kind, &mut object);
+                listed.insert(name_of(&object), Arc::new(object));
+                return;
+            }
+            Event::InitDone => {
+                *objects = std::mem::take(listed);
+                if !state.known.contains(&self.kind) {
+                    state.known.push(self.kind);
+                }
+            }
+            Event::Apply(mut object) => {
+                trim(self.kind, &mut object);
+                objects.insert(name_of(&object), Arc::new(object));
+            }
+            Event::Delete(object) => {
+                objects.remove(&name_of(&object));
+            }
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn failed(&self, error: &watcher::Error) {
+        let kind = self.kind.kind();
+        if is_missing(error) {
+            tracing::debug!(kind, "the cluster does not have this kind");
+            let mut state = lock(&self.state);
+            state.objects.remove(&self.kind);
+            if !state.known.contains(&self.kind) {
+                state.known.push(self.kind);
+                drop(state);
+                self.changed.notify_one();
+            }
+        } else {
+            tracing::warn!(kind, %error, "a watch failed; it is tried again");
+        }
+    }
+}
+
+/// Whether the cluster does not have the kind.
+fn is_missing(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 404,
+        _ => false,
+    }
+}
+
+/// Objects of these kinds are only of interest if the controller made them.
+fn config(kind: Kind) -> watcher::Config {
+    let all = watcher::Config::default();
+    match kind {
+        Kind::Secret => all.fields(NO_CREDENTIALS),
+        Kind::Deployment
+        | Kind::ServiceAccount
+        | Kind::DisruptionBudget
+        | Kind::NetworkPolicy
+        | Kind::Role
+        | Kind::RoleBinding
+        | Kind::DestinationRule
+        | Kind::WasmPlugin
+        | Kind::EnvoyFilter
+        | Kind::EndpointSlice => all.labels(MADE),
+        _ => all,
+    }
+}
+
+/// Takes away what nobody reads.
+fn trim(kind: Kind, object: &mut DynamicObject) {
+    object.managed_fields_mut().clear();
+    if kind == Kind::ConfigMap
+        && let Some(data) = object.data.get_mut("data").and_then(serde_json::Value::as_object_mut)
+    {
+        data.retain(|_, value| value.as_str().is_some_and(|text| text.contains("-----BEGIN ")));
+    }
+}

@@ -1,0 +1,201 @@
+//! What resources say, of whichever group, in one form.
+
+use super::kind::Kind;
+use super::registration::{Credential, Registration, RegistrationId, Target, TargetRef, ValueRef};
+use super::world::{Defaults, name_of, spec};
+use crate::api;
+use crate::api::kagenti;
+use crate::model::{BrokerSpec, Mode, ObjectName, Owner};
+use crate::source::values;
+use kube::api::DynamicObject;
+use protocol::config::{Access, EraChoice, Limits, OnSessionLoss, Transport};
+use serde_json::json;
+use std::time::Duration;
+
+/// What one `MCPGatewayExtension` says.
+pub(super) struct Extension {
+    pub(super) name: ObjectName,
+    pub(super) owner: Owner,
+    pub(super) gateway: ObjectName,
+    pub(super) listener: Option<String>,
+    pub(super) public_host: Option<String>,
+    pub(super) mode: Mode,
+    pub(super) module: String,
+    pub(super) module_pull_secret: Option<String>,
+    pub(super) broker: BrokerSpec,
+    pub(super) access: Access,
+    pub(super) limits: Limits,
+    pub(super) uri_meta_keys: Vec<String>,
+    /// `None`: from two servers on.
+    pub(super) label_elicitations: Option<bool>,
+}
+
+/// Reads an extension. An error names the field.
+pub(super) fn extension(object: &DynamicObject, defaults: &Defaults) -> Result<Extension, String> {
+    let spec: api::ExtensionSpec = spec(object)?;
+    let name = name_of(object);
+    let in_access = |error: String| format!("spec.access: {error}");
+    let origins = spec.access.allowed_origins.iter().map(|origin| values::origin(origin));
+    let hosts = spec.access.allowed_hosts.iter().map(|host| values::host(host));
+    let broker = spec.broker;
+    let (module, module_pull_secret) = match spec.module {
+        Some(module) => (module.url, module.pull_secret),
+        None => (defaults.module.clone(), None),
+    };
+    Ok(Extension {
+        gateway: ObjectName {
+            namespace: spec.target_ref.namespace.unwrap_or_else(|| name.namespace.clone()),
+            name: spec.target_ref.name,
+        },
+        listener: spec.target_ref.section_name,
+        public_host: spec.public_host,
+        mode: match spec.data_path.mode {
+            api::DataPathMode::WasmPlugin => Mode::WasmPlugin,
+            api::DataPathMode::EnvoyFilter => Mode::EnvoyFilter,
+        },
+        module,
+        module_pull_secret,
+        broker: BrokerSpec {
+            image: broker.image.unwrap_or_else(|| defaults.image.clone()),
+            pull_policy: broker.image_pull_policy.map(|policy| policy.as_str().to_owned()),
+            pull_secrets: broker.image_pull_secrets,
+            replicas: broker.replicas,
+            resources: broker.resources.map_or_else(|| json!({}), |resources| resources.to_value()),
+        },
+        access: Access {
+            allowed_origins: origins.collect::<Result<_, _>>().map_err(in_access)?,
+            allowed_hosts: hosts.collect::<Result<_, _>>().map_err(in_access)?,
+        },
+        limits: spec.limits.to_config().map_err(|error| format!("spec.{error}"))?,
+        uri_meta_keys: spec.editing.uri_meta_keys,
+        label_elicitations: spec.editing.label_elicitations,
+        owner: owner(Kind::Extension, object),
+        name,
+    })
+}
+
+/// Reads a registration of either group. An error names the field.
+pub(super) fn registration(kind: Kind, object: &DynamicObject) -> Result<Registration, String> {
+    let read = if kind == Kind::KagentiRegistration { of_kagenti } else { ours };
+    let registration = read(object)?;
+    if !registration.path.starts_with('/') {
+        return Err(format!("spec.path is `{}`: it has to begin with /, as in /mcp", registration.path));
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if !registration.prefix.chars().all(legal) {
+        let prefix = &registration.prefix;
+        return Err(format!("spec: the prefix `{prefix}` holds other characters than A-Z, a-z, 0-9, _, . and -"));
+    }
+    Ok(registration)
+}
+
+fn ours(object: &DynamicObject) -> Result<Registration, String> {
+    let spec: api::RegistrationSpec = spec(object)?;
+    let id = RegistrationId { kind: Kind::Registration, name: name_of(object) };
+    let target = match (spec.url, spec.target_ref) {
+        (Some(url), None) => Target::Url(url),
+        (None, Some(target)) => Target::Ref(TargetRef {
+            kind: match target.kind {
+                api::TargetKind::HTTPRoute => Kind::HttpRoute,
+                api::TargetKind::Service => Kind::Service,
+                api::TargetKind::ServiceEntry => Kind::ServiceEntry,
+            },
+            name: ObjectName {
+                namespace: target.namespace.unwrap_or_else(|| id.name.namespace.clone()),
+                name: target.name,
+            },
+            port: target.port,
+            rule: target.section_name,
+        }),
+        _ => return Err("spec: write either targetRef or url".to_owned()),
+    };
+    let bounds = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let timeout = values::duration(&spec.timeout, bounds).map_err(|error| format!("spec.timeout {error}"))?;
+    let extensions = spec.extension_refs.into_iter().map(|extension| ObjectName {
+        namespace: extension.namespace.unwrap_or_else(|| id.name.namespace.clone()),
+        name: extension.name,
+    });
+    Ok(Registration {
+        owner: owner(id.kind, object),
+        enabled: spec.state == api::ServerState::Enabled,
+        prefix: spec.prefix,
+        path: spec.path,
+        target,
+        transport: match spec.transport {
+            api::ServerTransport::Auto => Transport::Auto,
+            api::ServerTransport::StreamableHttp => Transport::StreamableHttp,
+            api::ServerTransport::Sse => Transport::Sse,
+        },
+        era: match spec.era {
+            api::Era::Auto => EraChoice::Auto,
+            api::Era::Legacy => EraChoice::Legacy,
+            api::Era::Modern => EraChoice::Modern,
+        },
+        on_session_loss: match spec.on_session_loss {
+            api::OnSessionLoss::Reopen => OnSessionLoss::Reopen,
+            api::OnSessionLoss::End => OnSessionLoss::End,
+        },
+        credential: spec.credential_ref.map(|reference| Credential {
+            value: ValueRef { kind: Kind::Secret, name: reference.name, key: reference.key },
+            header: reference.header,
+        }),
+        ca: spec.ca_certificate_ref.map(|reference| ValueRef {
+            kind: match reference.kind {
+                api::CaKind::ConfigMap => Kind::ConfigMap,
+                api::CaKind::Secret => Kind::Secret,
+            },
+            name: reference.name,
+            key: reference.key,
+        }),
+        timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+        extensions: extensions.collect(),
+        id,
+    })
+}
+
+/// The same time as in the other group's default.
+const TIMEOUT_MS: u64 = 60_000;
+
+fn of_kagenti(object: &DynamicObject) -> Result<Registration, String> {
+    let spec: kagenti::RegistrationSpec = spec(object)?;
+    let id = RegistrationId { kind: Kind::KagentiRegistration, name: name_of(object) };
+    let target = spec.target_ref;
+    if target.kind != Kind::HttpRoute.kind() {
+        return Err(format!("spec.targetRef.kind is {}: it has to be HTTPRoute", target.kind));
+    }
+    Ok(Registration {
+        owner: owner(id.kind, object),
+        enabled: true,
+        prefix: spec.tool_prefix.unwrap_or_default(),
+        path: spec.path,
+        target: Target::Ref(TargetRef {
+            kind: Kind::HttpRoute,
+            name: ObjectName {
+                namespace: target.namespace.unwrap_or_else(|| id.name.namespace.clone()),
+                name: target.name,
+            },
+            port: None,
+            rule: None,
+        }),
+        transport: Transport::Auto,
+        era: EraChoice::Auto,
+        on_session_loss: OnSessionLoss::Reopen,
+        credential: spec.credential_ref.map(|reference| Credential {
+            value: ValueRef { kind: Kind::Secret, name: reference.name, key: reference.key },
+            header: "Authorization".to_owned(),
+        }),
+        ca: None,
+        timeout_ms: TIMEOUT_MS,
+        extensions: Vec::new(),
+        id,
+    })
+}
+
+fn owner(kind: Kind, object: &DynamicObject) -> Owner {
+    Owner {
+        api_version: kind.api_version(),
+        kind: kind.kind().to_owned(),
+        object: name_of(object),
+        uid: object.metadata.uid.clone().unwrap_or_default(),
+    }
+}

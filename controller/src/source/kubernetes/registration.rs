@@ -1,0 +1,67 @@
+//! A registration, of whichever group, in one form.
+
+use super::kind::Kind;
+use crate::model::{ObjectName, Owner};
+use protocol::config::{EraChoice, OnSessionLoss, Transport};
+
+/// Which registration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegistrationId {
+    /// Its group's.
+    pub kind: Kind,
+    /// Its name.
+    pub name: ObjectName,
+}
+
+/// What one registration says.
+#[derive(Debug)]
+pub(super) struct Registration {
+    pub(super) id: RegistrationId,
+    pub(super) owner: Owner,
+    pub(super) enabled: bool,
+    pub(super) prefix: String,
+    pub(super) path: String,
+    pub(super) target: Target,
+    pub(super) transport: Transport,
+    pub(super) era: EraChoice,
+    pub(super) on_session_loss: OnSessionLoss,
+    pub(super) credential: Option<Credential>,
+    pub(super) ca: Option<ValueRef>,
+    pub(super) timeout_ms: u64,
+    /// The gateways that it is for; none for all that its target is on.
+    pub(super) extensions: Vec<ObjectName>,
+}
+
+/// What a server is.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// Outside of the cluster.
+    Url(String),
+    /// A resource.
+    Ref(TargetRef),
+}
+
+/// `targetRef`.
+#[derive(Debug)]
+pub(super) struct TargetRef {
+    pub(super) kind: Kind,
+    pub(super) name: ObjectName,
+    pub(super) port: Option<u16>,
+    /// The rule of an `HTTPRoute`, by name.
+    pub(super) rule: Option<String>,
+}
+
+/// What is sent to a server with every request.
+#[derive(Debug)]
+pub(super) struct Credential {
+    pub(super) value: ValueRef,
+    pub(super) header: String,
+}
+
+/// A value in a `Secret` or `ConfigMap` of the registration's namespace.
+#[derive(Debug)]
+pub(super) struct ValueRef {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) key: String,
+}
