@@ -99,7 +99,8 @@ impl Peers {
         let Some(http) = &self.http else { return Passed::NobodyThere };
         let mut sent = HeaderMap::with_capacity(headers.len() + 2);
         for (name, value) in headers {
-            let is_forged = !is_internal && name.as_str().starts_with(names::INTERNAL_PREFIX);
+            let is_reserved = name.as_str().starts_with(names::INTERNAL_PREFIX) && name != names::VIRTUAL_SERVER;
+            let is_forged = is_reserved && !is_internal;
             if !is_forged && !OF_CONNECTION.contains(name) {
                 sent.append(name, value.clone());
             }

@@ -118,7 +118,7 @@ pub(crate) fn legacy_only(server: &Server) -> Refusal {
 }
 
 /// The error for a name that nobody has (*Tools*, *Prompts*, *Resources*: Error Handling).
-fn unknown(era: Era, kind: CallKind, name: &str) -> Refusal {
+pub(crate) fn unknown(era: Era, kind: CallKind, name: &str) -> Refusal {
     match (kind, era) {
         (CallKind::Tool, _) => Refusal::answer(era, code::INVALID_PARAMS, format!("Unknown tool: {name}")),
         (CallKind::Prompt, _) => Refusal::answer(era, code::INVALID_PARAMS, format!("Unknown prompt: {name}")),

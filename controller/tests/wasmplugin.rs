@@ -156,6 +156,7 @@ fn instance(mode: Mode) -> Instance {
         },
         access: Default::default(),
         limits: Default::default(),
+        virtual_servers: Vec::new(),
         editing: Editing::default(),
         key: "write-your-own-key".to_owned(),
         cluster: Cluster { domain: "cluster.local".to_owned(), controller_namespace: "mcp-system".to_owned() },

@@ -26,6 +26,8 @@ pub mod header {
     pub const STEERING_PREFIX: &str = "x-envoy-";
     /// What those begin with that mean something to the gateway's own parts.
     pub const GATEWAY_PREFIX: &str = "x-mcp-gateway-";
+    /// Client to broker: the virtual server that a request is about, the one such header that is a client's to send.
+    pub const VIRTUAL_SERVER: &str = "x-mcp-virtualserver";
     /// Filter to broker: the key of [`crate::config::Plugin`].
     pub const KEY: &str = "x-mcp-gateway-key";
     /// Broker to filter: this is an answer to a question of [`crate::resolve`].

@@ -16,6 +16,7 @@ pub use crossed::crossed;
 pub use item::Item;
 pub use kind::{Group, Kind};
 pub use offer::{List, Offer};
+pub use template::matches as template_matches;
 
 use merge::{Merged, Share};
 use protocol::era::Era;

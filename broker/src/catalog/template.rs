@@ -1,5 +1,10 @@
 //! URI templates, read backwards: could this URI come from that template (RFC 6570)?
 
+/// Whether `uri` could come from `template`, which has expressions.
+pub fn matches(template: &str, uri: &str) -> bool {
+    template.contains('{') && Template::parse(template).matches(uri).is_some()
+}
+
 /// A template as literals and expressions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {

@@ -2,6 +2,7 @@
 
 use super::endpoint::{FromFilter, Posted};
 use super::relay::{self, Messages};
+use super::scope::Scope;
 use super::{App, keepalive, reply};
 use crate::session::Session;
 use axum::http::HeaderMap;
@@ -93,9 +94,14 @@ async fn one(
         }
         // The batch has been admitted, and nothing in the headers is about one message of it.
         Ok(envelope) if !envelope.batch => {
-            let filter = FromFilter::default();
-            let posted = Posted { head: Head::default(), headers: &headers, accepts, envelope, body, filter };
-            relay::answer(app, session, &posted).await
+            let (head, filter) = (Head::default(), FromFilter::default());
+            match Scope::of(app, Era::Legacy, &headers) {
+                Ok(scope) => {
+                    let posted = Posted { head, headers: &headers, accepts, envelope, body, filter, scope };
+                    relay::answer(app, session, &posted).await
+                }
+                Err(refusal) => Messages::one(refusal.body(envelope.id.as_ref())),
+            }
         }
         Ok(_) => {
             let message = "A batch cannot be part of a batch.";

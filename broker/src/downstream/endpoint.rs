@@ -1,6 +1,7 @@
 //! `/mcp`: from the first header to the answer.
 
 use super::body::{self, Unread};
+use super::scope::Scope;
 use super::splice::Splice;
 use super::{App, elsewhere, get, legacy, modern, reply};
 use crate::peers::Message;
@@ -33,6 +34,8 @@ pub(super) struct Posted<'a> {
     pub(super) body: Bytes,
     /// What the filter says about the message.
     pub(super) filter: FromFilter<'a>,
+    /// What it may see and use.
+    pub(super) scope: Scope,
 }
 
 /// What only the filter may say about a message.
@@ -76,8 +79,13 @@ impl Posted<'_> {
     /// The server that a call is for.
     pub(super) async fn owner(&self, registry: &Registry, era: Era, call: &Call) -> Result<Owner, Refusal> {
         match self.filter.server {
+            // Such a name is without its prefix already.
+            Some(_) if self.scope.is_narrow() => Err(resolve::unknown(era, call.kind, &call.target.text)),
             Some(server) => resolve::target(registry, era, &Target::Server(server.to_owned())).await,
-            None => resolve::owner(registry, era, call.kind, &call.target.text).await,
+            None => {
+                self.scope.check(era, call.kind, &call.target.text)?;
+                resolve::owner(registry, era, call.kind, &call.target.text).await
+            }
         }
     }
 
@@ -154,7 +162,14 @@ async fn post(
             return reply::refusal(&refusal, id.as_ref(), accepts);
         }
     };
-    let posted = Posted { head: *head, headers, accepts, envelope, body, filter };
+    let scope = match Scope::of(app, era, headers) {
+        Ok(scope) => scope,
+        Err(refusal) => {
+            app.metrics.count(envelope.method.as_deref(), true);
+            return reply::refusal(&refusal, envelope.id.as_ref(), accepts);
+        }
+    };
+    let posted = Posted { head: *head, headers, accepts, envelope, body, filter, scope };
     let answer = match era {
         Era::Legacy => legacy::post(app, &posted).await,
         Era::Modern => modern::post(app, &posted).await,

@@ -36,15 +36,25 @@ pub(super) async fn legacy(
     id: &Id,
     method: &str,
 ) -> Result<Response, Refusal> {
+    within(posted, Era::Legacy, method)?;
     let server = owner(app, Era::Legacy, session.asks_back(), method)?;
     bridge::legacy(session, request(server, posted, id), posted.headers).await
 }
 
 /// Carries a modern client's request to the server that declares its extension.
 pub(super) async fn modern(app: &App, posted: &Posted<'_>, id: &Id, method: &str) -> Result<Response, Refusal> {
+    within(posted, Era::Modern, method)?;
     let server = owner(app, Era::Modern, false, method)?;
     let name = posted.head.mcp_name.and_then(decode_value);
     bridge::modern(request(server, posted, id), method, name.as_deref(), posted.headers, app.ending.clone()).await
+}
+
+/// A virtual server has only what it names, and it can name no methods.
+fn within(posted: &Posted<'_>, era: Era, method: &str) -> Result<(), Refusal> {
+    if !posted.scope.is_narrow() {
+        return Ok(());
+    }
+    Err(Refusal::answer(era, code::METHOD_NOT_FOUND, format!("A virtual server does not know the method {method}.")))
 }
 
 /// Without a prefix nothing but ids is edited: what else an extension's messages hold, only its server knows.

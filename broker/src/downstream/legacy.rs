@@ -3,6 +3,7 @@
 use super::capabilities::capabilities;
 use super::endpoint::Posted;
 use super::internal::missing_session;
+use super::scope::Scope;
 use super::splice::Splice;
 use super::{App, batch, elsewhere, extension, lists, notices, reply, tasks};
 use crate::bridge;
@@ -19,7 +20,7 @@ use protocol::error::{Refusal, code};
 use protocol::http::header;
 use protocol::json::quote;
 use protocol::jsonrpc::Id;
-use protocol::request::{Envelope, MessageKind, Text};
+use protocol::request::{MessageKind, Text};
 use protocol::route::{CallKind, Early, early, verify};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -96,13 +97,13 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
             done()
         }
         method @ ("resources/subscribe" | "resources/unsubscribe") => {
-            subscribe(app, session, method, envelope.uri.as_ref()).await?;
+            subscribe(app, session, method, envelope.uri.as_ref(), &posted.scope).await?;
             done()
         }
         "completion/complete" => complete(app, session, posted, id).await,
         method => {
             if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.method() == method) {
-                let result = lists::legacy(app, session, kind, envelope.cursor.as_deref()).await?;
+                let result = lists::legacy(app, session, kind, envelope.cursor.as_deref(), &posted.scope).await?;
                 return Ok(reply::result(accepts, id, &result));
             }
             if let Early::Call(call) = early(envelope, true) {
@@ -163,7 +164,7 @@ pub(super) fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
         revision.as_str(),
         capabilities(app, Era::Legacy),
         gateway_info(),
-        instructions(app, Era::Legacy, session.asks_back()),
+        instructions(app, Era::Legacy, session.asks_back(), &posted.scope),
     );
     let mut response = reply::result(posted.accepts, id, &result);
     if let Ok(value) = HeaderValue::from_str(&id_of_session) {
@@ -173,9 +174,14 @@ pub(super) fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
 }
 
 /// What the servers say of themselves, each under its name: a member to add to a result, or nothing.
-pub(super) fn instructions(app: &App, era: Era, asks_back: bool) -> String {
-    let mut all = String::new();
-    for server in &app.registry.view().servers {
+pub(super) fn instructions(app: &App, era: Era, asks_back: bool, scope: &Scope) -> String {
+    let view = app.registry.view();
+    let shown = scope.servers(era, &view.catalog);
+    let mut all = scope.description().map_or_else(String::new, |text| format!("{}\n\n", text.trim()));
+    for server in &view.servers {
+        if shown.as_ref().is_some_and(|shown| !shown.contains(server.name())) {
+            continue;
+        }
         let Some(text) = server.serving(era, asks_back).and_then(|spoken| spoken.instructions.clone()) else {
             continue;
         };
@@ -188,9 +194,16 @@ pub(super) fn instructions(app: &App, era: Era, asks_back: bool) -> String {
     if all.is_empty() { all } else { format!(",\"instructions\":{}", quote(all.trim_end())) }
 }
 
-async fn subscribe(app: &App, session: &Arc<Session>, method: &str, uri: Option<&Text>) -> Result<(), Refusal> {
+async fn subscribe(
+    app: &App,
+    session: &Arc<Session>,
+    method: &str,
+    uri: Option<&Text>,
+    scope: &Scope,
+) -> Result<(), Refusal> {
     let invalid = |message: String| Refusal::answer(Era::Legacy, code::INVALID_PARAMS, message);
     let uri = uri.ok_or_else(|| invalid("params.uri has to be there, a string of at most 8 KiB.".to_owned()))?;
+    scope.check(Era::Legacy, CallKind::Resource, &uri.text)?;
     let owner = resolve::owner(&app.registry, Era::Legacy, CallKind::Resource, &uri.text).await?;
     let (own, server) = (owner.own_name(&uri.text), owner.server);
     let upstream = session.upstream(&server).await?;
@@ -212,7 +225,7 @@ async fn subscribe(app: &App, session: &Arc<Session>, method: &str, uri: Option<
 }
 
 async fn complete(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id: &Id) -> Result<Response, Refusal> {
-    let (Owner { server, added }, target) = completed(app, Era::Legacy, &posted.envelope).await?;
+    let (Owner { server, added }, target) = completed(app, Era::Legacy, posted).await?;
     let upstream = session.upstream(&server).await?;
     // 2024-11-05 had no such capability.
     if !upstream.session.capabilities.completions && upstream.session.protocol_version != Revision::V2024_11_05.as_str()
@@ -229,7 +242,8 @@ async fn complete(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, i
 pub(super) const NO_COMPLETION: &str = r#""completion":{"values":[]}"#;
 
 /// Whose prompt or template is being completed.
-pub(super) async fn completed<'a>(app: &App, era: Era, envelope: &'a Envelope) -> Result<(Owner, &'a Text), Refusal> {
+pub(super) async fn completed<'a>(app: &App, era: Era, posted: &'a Posted<'_>) -> Result<(Owner, &'a Text), Refusal> {
+    let envelope = &posted.envelope;
     let (kind, target) = match (&envelope.ref_name, &envelope.ref_uri) {
         (Some(name), None) => (CallKind::Prompt, name),
         (None, Some(uri)) => (CallKind::Resource, uri),
@@ -238,5 +252,6 @@ pub(super) async fn completed<'a>(app: &App, era: Era, envelope: &'a Envelope) -
             return Err(Refusal::answer(era, code::INVALID_PARAMS, message));
         }
     };
+    posted.scope.check(era, kind, &target.text)?;
     Ok((resolve::owner(&app.registry, era, kind, &target.text).await?, target))
 }

@@ -1,8 +1,9 @@
 //! `subscriptions/listen`: the stream on which modern clients hear of changes.
 
 use super::endpoint::Posted;
+use super::scope::Scope;
 use super::{App, keepalive, reply, tasks};
-use crate::catalog::Group;
+use crate::catalog::{Group, Kind};
 use crate::resolve;
 use crate::upstream::{Envelope, Leg, Server, View, Way, gateway_info};
 use axum::response::Response;
@@ -100,7 +101,7 @@ pub(super) async fn open(app: &Arc<App>, posted: &Posted<'_>, id: &Id) -> Result
         let message = "subscriptions/listen is answered with a stream: Accept has to name text/event-stream.";
         return Err(Refusal::transport(406, code::TRANSPORT, message));
     }
-    let granted = subscribe(app, &filter).await;
+    let granted = subscribe(app, &filter, &posted.scope).await;
     let (sender, receiver) = mpsc::channel(16);
     let first = acknowledgement(app, id, &filter, &granted);
     tokio::spawn(pump(Arc::clone(app), id.clone(), filter, granted, first, sender));
@@ -108,12 +109,12 @@ pub(super) async fn open(app: &Arc<App>, posted: &Posted<'_>, id: &Id) -> Result
 }
 
 /// Subscribes at the servers that have the resources and tasks; those that do not grant anything are left out.
-async fn subscribe(app: &App, filter: &Filter) -> Vec<Granted> {
+async fn subscribe(app: &App, filter: &Filter, scope: &Scope) -> Vec<Granted> {
     let mut by_server: BTreeMap<String, (Arc<Server>, Own)> = BTreeMap::new();
     let mut of = |server: Arc<Server>, add: &dyn Fn(&mut Own)| {
         add(&mut by_server.entry(server.name().to_owned()).or_insert_with(|| (server, Own::default())).1);
     };
-    for uri in &filter.resource_subscriptions {
+    for uri in filter.resource_subscriptions.iter().filter(|uri| scope.has(Kind::Resources, uri)) {
         let Ok(owner) = resolve::owner(&app.registry, Era::Modern, CallKind::Resource, uri).await else { continue };
         let own = owner.own_name(uri);
         let server = owner.server;

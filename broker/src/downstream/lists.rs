@@ -1,6 +1,8 @@
 //! The four lists, as results.
 
 use super::App;
+use super::endpoint::Posted;
+use super::scope::Scope;
 use crate::catalog::{Item, Kind, List, crossed};
 use crate::session::Session;
 use crate::upstream::{Way, gateway_info};
@@ -18,7 +20,13 @@ use std::time::Instant;
 
 /// The list that a legacy client gets: what a server lists for clients of its capabilities, and of a server that changed its list
 /// in the client's own session that one.
-pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, cursor: Option<&str>) -> Result<String, Refusal> {
+pub(super) async fn legacy(
+    app: &App,
+    session: &Session,
+    kind: Kind,
+    cursor: Option<&str>,
+    scope: &Scope,
+) -> Result<String, Refusal> {
     let view = app.registry.refreshed().await;
     let (params, upstreams) = (session.list_params(), session.open_upstreams());
     let lists = view.servers.iter().map(async |server| {
@@ -38,7 +46,7 @@ pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, cursor: Opt
         Some((server.name().to_owned(), list?))
     });
     let differing: HashMap<String, Arc<List>> = join_all(lists).await.into_iter().flatten().collect();
-    let items = view.catalog.list_for(Era::Legacy, kind, &differing);
+    let items = scope.shown(kind, view.catalog.list_for(Era::Legacy, kind, &differing));
     let older = Some(session.revision).filter(|revision| kind == Kind::Tools && is_older(*revision));
     let page = page(app, Era::Legacy, kind, &items, cursor, |json| tool(json, older?))?;
     Ok(format!("{{{},{page}}}", meta()))
@@ -46,7 +54,7 @@ pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, cursor: Opt
 
 /// The list that a modern client gets: of servers that are used in the legacy era, what they list for clients that declare
 /// the same (`capabilities`, raw JSON).
-pub(super) async fn modern(app: &App, kind: Kind, cursor: Option<&str>, capabilities: &str) -> Result<String, Refusal> {
+pub(super) async fn modern(app: &App, kind: Kind, posted: &Posted<'_>, capabilities: &str) -> Result<String, Refusal> {
     let view = app.registry.refreshed().await;
     let catalog = &view.catalog;
     let lists = view.servers.iter().map(async |server| {
@@ -58,9 +66,12 @@ pub(super) async fn modern(app: &App, kind: Kind, cursor: Option<&str>, capabili
         Some((server.name().to_owned(), Arc::new(crossed(Era::Legacy, kind, &list))))
     });
     let differing: HashMap<String, Arc<List>> = join_all(lists).await.into_iter().flatten().collect();
-    let page = page(app, Era::Modern, kind, &catalog.list_for(Era::Modern, kind, &differing), cursor, |_| None)?;
+    let items = posted.scope.shown(kind, catalog.list_for(Era::Modern, kind, &differing));
+    let page = page(app, Era::Modern, kind, &items, posted.envelope.cursor.as_deref(), |_| None)?;
     let freshness = catalog.freshness(Era::Modern, kind, Instant::now());
-    let (ttl, scope) = (freshness.ttl.as_millis(), if freshness.private { "private" } else { "public" });
+    // Others see another list at the same address.
+    let private = freshness.private || posted.scope.is_narrow();
+    let (ttl, scope) = (freshness.ttl.as_millis(), if private { "private" } else { "public" });
     let members = format!("{page},\"ttlMs\":{ttl},\"cacheScope\":\"{scope}\"");
     Ok(complete(&members))
 }

@@ -24,6 +24,7 @@ mod notices;
 mod operator;
 mod relay;
 pub(crate) mod reply;
+mod scope;
 mod splice;
 mod sse;
 mod tasks;

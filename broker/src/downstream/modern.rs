@@ -3,6 +3,7 @@
 use super::capabilities::capabilities;
 use super::endpoint::Posted;
 use super::legacy::{NO_COMPLETION, completed, instructions};
+use super::scope::Scope;
 use super::{App, elsewhere, extension, listen, lists, reply, tasks};
 use crate::bridge;
 use crate::catalog::Kind;
@@ -31,11 +32,11 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
     };
     let method = envelope.method.as_deref().unwrap_or_default();
     match method {
-        "server/discover" => Ok(reply::result(posted.accepts, id, &discover(app))),
+        "server/discover" => Ok(reply::result(posted.accepts, id, &discover(app, &posted.scope))),
         "subscriptions/listen" => listen::open(app, posted, id).await,
         "tasks/get" | "tasks/update" | "tasks/cancel" => tasks::modern(app, posted, id, method).await,
         "completion/complete" => {
-            let (owner, target) = completed(app, Era::Modern, envelope).await?;
+            let (owner, target) = completed(app, Era::Modern, posted).await?;
             let completes = owner.server.serving(Era::Modern, false).is_some_and(|s| s.capabilities.completions);
             if !completes {
                 return Ok(reply::result(posted.accepts, id, &lists::complete(NO_COMPLETION)));
@@ -44,7 +45,7 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
         }
         _ => {
             if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.method() == method) {
-                let result = lists::modern(app, kind, envelope.cursor.as_deref(), &declared(&posted.body)).await?;
+                let result = lists::modern(app, kind, posted, &declared(&posted.body)).await?;
                 return Ok(reply::result(posted.accepts, id, &result));
             }
             if let Early::Call(call) = early(envelope, true) {
@@ -88,12 +89,12 @@ async fn forward(
 }
 
 /// The result of `server/discover`. What it says changes with the servers, so nobody is to keep it for long.
-fn discover(app: &App) -> String {
+fn discover(app: &App, scope: &Scope) -> String {
     let versions: Vec<_> = SUPPORTED_MODERN.iter().map(|version| quote(version)).collect();
     lists::complete(&format!(
         "\"supportedVersions\":[{}],\"capabilities\":{}{},\"ttlMs\":0,\"cacheScope\":\"private\"",
         versions.join(","),
         capabilities(app, Era::Modern),
-        instructions(app, Era::Modern, false),
+        instructions(app, Era::Modern, false, scope),
     ))
 }

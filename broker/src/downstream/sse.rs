@@ -4,6 +4,7 @@
 use super::body::{self, Unread};
 use super::endpoint::{FromFilter, Posted, head, unambiguous};
 use super::relay::{self, Messages};
+use super::scope::Scope;
 use super::{App, batch, elsewhere, get, keepalive, legacy, reply};
 use crate::peers::Message;
 use crate::session::Session;
@@ -201,11 +202,12 @@ fn accept(
         .then(|| Arc::clone(&connection.room).try_acquire_owned())
         .transpose()
         .map_err(|_| Refusal::transport(503, code::TRANSPORT, "Too many requests are under way: wait for answers."))?;
+    let scope = Scope::of(app, Era::Legacy, &headers)?;
     let (app, connection) = (Arc::clone(app), Arc::clone(connection));
     tokio::spawn(async move {
         let filter = FromFilter::default();
         let posted =
-            Posted { head: Head::default(), headers: &headers, accepts: Accepts::BOTH, envelope, body, filter };
+            Posted { head: Head::default(), headers: &headers, accepts: Accepts::BOTH, envelope, body, filter, scope };
         let answering = async {
             let messages = match &session {
                 Some(session) if posted.envelope.batch => {

@@ -186,6 +186,7 @@ mod tests {
         let gateway = Gateway {
             version: None,
             servers: Vec::new(),
+            virtual_servers: Vec::new(),
             access: Access::default(),
             limits: Limits::default(),
             editing: Editing::default(),

@@ -28,3 +28,4 @@ mod sessions;
 mod sse;
 mod streams;
 mod tasks;
+mod virtual_servers;

@@ -22,6 +22,7 @@ fn gateway(servers: Vec<Server>) -> Arc<Gateway> {
     Arc::new(Gateway {
         version: None,
         servers,
+        virtual_servers: Vec::new(),
         access: Access::default(),
         limits: Limits::default(),
         editing: Editing::default(),

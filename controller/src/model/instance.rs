@@ -2,7 +2,7 @@
 
 use super::broker::{BrokerSpec, Module};
 use super::upstream::Upstream;
-use protocol::config::{Access, Editing, Limits};
+use protocol::config::{Access, Editing, Limits, VirtualServer};
 
 /// What one `MCPGatewayExtension` comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,8 @@ pub struct Instance {
     pub cluster: Cluster,
     /// The servers, oldest first: the order of lists, and who wins where two claim one name.
     pub servers: Vec<Upstream>,
+    /// Selections of what they offer: each is named `NAMESPACE/NAME`.
+    pub virtual_servers: Vec<VirtualServer>,
 }
 
 /// A Kubernetes cluster, as far as its objects depend on it.

@@ -23,6 +23,7 @@ fn gateway(servers: Vec<Server>) -> Gateway {
     routed(Gateway {
         version: None,
         servers,
+        virtual_servers: Vec::new(),
         access: Access::default(),
         limits: Limits::default(),
         editing: Editing::default(),

@@ -3,7 +3,7 @@
 use super::fields::{Field, Fields};
 use super::node::Node;
 use super::server::{self, Declared};
-use super::{Context, DEFAULT_LISTEN, Read, editing, values};
+use super::{Context, DEFAULT_LISTEN, Read, editing, values, virtual_server};
 use protocol::config::{Access, Limits};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub(super) fn read(document: &Node, context: &mut Context<'_>) -> Option<Read> {
         .iter()
         .filter_map(|entry| server::read(entry, context))
         .collect();
+    let virtual_servers =
+        fields.take("virtualServers").map_or_else(Vec::new, |field| virtual_server::read(&field, context));
     let access = Access {
         allowed_origins: list(fields.take("allowedOrigins"), values::origin, context),
         allowed_hosts: list(fields.take("allowedHosts"), values::host, context),
@@ -34,7 +36,7 @@ pub(super) fn read(document: &Node, context: &mut Context<'_>) -> Option<Read> {
     let limits = fields.take("limits").map_or_else(Limits::default, |field| limits(&field, context));
     let editing = editing::read(&mut fields, context);
     fields.finish(&mut context.report);
-    Some(Read { listen: listen?, servers, access, limits, editing })
+    Some(Read { listen: listen?, servers, virtual_servers, access, limits, editing })
 }
 
 fn listen(field: &Field<'_>, context: &mut Context<'_>) -> Option<SocketAddr> {

@@ -16,6 +16,7 @@ mod server;
 mod tests;
 mod transport;
 pub(crate) mod values;
+mod virtual_server;
 
 pub use mistake::{Mistakes, Remark};
 
@@ -23,7 +24,7 @@ use editing::DeclaredEditing;
 use expand::Environment;
 use mistake::Report;
 use node::Node;
-use protocol::config::{Access, Gateway, Limits};
+use protocol::config::{Access, Gateway, Limits, VirtualServer};
 use server::Declared;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -88,7 +89,8 @@ impl Source {
         };
         let servers: Vec<_> = read.servers.into_iter().map(|declared| declared.server).collect();
         let editing = read.editing.complete(&servers);
-        let gateway = Gateway { version: None, servers, access: read.access, limits: read.limits, editing };
+        let Read { virtual_servers, access, limits, .. } = read;
+        let gateway = Gateway { version: None, servers, virtual_servers, access, limits, editing };
         Ok(Declaration { listen: read.listen, gateway, notes, files })
     }
 
@@ -98,6 +100,7 @@ impl Source {
             Self::McpJson(_) => Some(Read {
                 listen: DEFAULT_LISTEN,
                 servers: mcp_json::read(document, context),
+                virtual_servers: Vec::new(),
                 access: Access::default(),
                 limits: Limits::default(),
                 editing: DeclaredEditing::default(),
@@ -110,6 +113,7 @@ impl Source {
 struct Read {
     listen: SocketAddr,
     servers: Vec<Declared>,
+    virtual_servers: Vec<VirtualServer>,
     access: Access,
     limits: Limits,
     editing: DeclaredEditing,

@@ -37,7 +37,9 @@ fn everything_that_can_be_declared_is_read() {
          limits: { heldBody: 2MiB, sessionIdle: 1h, sessions: 10, listPage: 50, input: 2m, inputRounds: 3,\n\
                    inputBatch: 80ms, pooledSessions: 7 }\n\
          labelElicitations: false\n\
-         uriMetaKeys: [acme/view]\n",
+         uriMetaKeys: [acme/view]\n\
+         virtualServers:\n\
+         \x20 - { name: team/x, description: For X., tools: [http_a, \"b_*\"], prompts: [p], resources: [\"*\"] }\n",
     )
     .unwrap();
     assert_eq!(declaration.listen.to_string(), "0.0.0.0:9000");
@@ -50,6 +52,12 @@ fn everything_that_can_be_declared_is_read() {
     assert_eq!((plain.url.as_str(), plain.prefix.as_str(), plain.timeout_ms), ("http://[::1]:9001/", "", 60_000));
     assert_eq!(declaration.gateway.access.allowed_origins, ["https://app.example", "*"]);
     assert_eq!(declaration.gateway.access.allowed_hosts, ["mcp.example"]);
+    let [virtual_server] = &declaration.gateway.virtual_servers[..] else { panic!("one virtual server") };
+    assert_eq!((virtual_server.name.as_str(), virtual_server.description.as_deref()), ("team/x", Some("For X.")));
+    assert_eq!(
+        (&virtual_server.tools[..], virtual_server.resources.len()),
+        (&["http_a", "b_*"].map(str::to_owned)[..], 1)
+    );
     let limits = declaration.gateway.limits;
     assert_eq!((limits.held_body_bytes, limits.session_idle_seconds), (2 << 20, 3600));
     assert_eq!((limits.sessions, limits.list_page), (10, 50));
@@ -179,6 +187,19 @@ fn each_mistake_is_named_with_its_place_and_its_fix() {
         (format!("{URL}allowedOrigins: [app.example]\n"), 7, &["allowedOrigins[0]", "https://app.example"]),
         (format!("{URL}allowedOrigins: [https://app.example/x]\n"), 7, &["allowedOrigins[0]", "without path"]),
         (format!("{URL}allowedHosts: [\"a:80\"]\n"), 7, &["allowedHosts[0]", "without scheme and port"]),
+        (format!("{URL}virtualServers: [{{ tools: [a] }}]\n"), 7, &["virtualServers[0].name: is missing"]),
+        (format!("{URL}virtualServers: [{{ name: a }}]\n"), 7, &["virtualServers[0]: selects nothing", "[\"*\"]"]),
+        (format!("{URL}virtualServers: [{{ name: a/b/c, tools: [a] }}]\n"), 7, &["virtualServers[0].name: is `a/b/c`"]),
+        (
+            format!("{URL}virtualServers: [{{ name: a, tools: [\"\"] }}]\n"),
+            7,
+            &["virtualServers[0].tools[0]: is empty"],
+        ),
+        (
+            format!("{URL}virtualServers: [{{ name: a, tools: [x] }}, {{ name: a, tools: [y] }}]\n"),
+            7,
+            &["virtualServers[1].name: `a` is the name of the virtual server in line 7 too"],
+        ),
         (format!("{URL}limits: {{ heldBody: 1GiB }}\n"), 7, &["limits.heldBody: is 1GiB", "256.0 MiB"]),
         (format!("{URL}limits: {{ heldBody: big }}\n"), 7, &["limits.heldBody: is `big`", "1MiB"]),
         (format!("{URL}limits: {{ sessionIdle: 0s }}\n"), 7, &["limits.sessionIdle: is 0s", "1s to"]),

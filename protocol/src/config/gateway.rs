@@ -1,6 +1,7 @@
 //! What an operator declared, after all checks: every default filled in, every variable replaced.
 
 use super::transport::Transport;
+use super::virtual_server::VirtualServer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,6 +14,9 @@ pub struct Gateway {
     pub version: Option<String>,
     /// In the order in which they were declared, which is the order of lists.
     pub servers: Vec<Server>,
+    /// Selections of what they offer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub virtual_servers: Vec<VirtualServer>,
     /// Who may come in.
     pub access: Access,
     /// Bounds.

@@ -6,7 +6,9 @@
 mod gateway;
 mod plugin;
 mod transport;
+mod virtual_server;
 
 pub use gateway::{Access, Editing, EraChoice, Gateway, Limits, OnSessionLoss, Route, Server};
 pub use plugin::{Endpoint, FilterMode, Plugin};
 pub use transport::{Process, Sharing, Transport};
+pub use virtual_server::{VirtualServer, is_selected};

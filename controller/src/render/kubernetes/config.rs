@@ -17,6 +17,7 @@ pub fn config(instance: &Instance, ready: impl Fn(&Upstream) -> bool) -> Gateway
     Gateway {
         version: None,
         servers: instance.servers.iter().map(server).collect(),
+        virtual_servers: instance.virtual_servers.clone(),
         access: access(instance),
         limits: instance.limits.clone(),
         editing: instance.editing.clone(),

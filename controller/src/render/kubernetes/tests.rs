@@ -368,6 +368,7 @@ fn instance(mode: Mode) -> Instance {
         limits: Limits::default(),
         editing: Editing::default(),
         key: "k3y".to_owned(),
+        virtual_servers: Vec::new(),
         cluster: Cluster { domain: "cluster.local".to_owned(), controller_namespace: "mcp-system".to_owned() },
         servers: vec![
             upstream("demo", "alpha", "http://alpha.demo.svc.cluster.local/mcp", Some(service("alpha"))),

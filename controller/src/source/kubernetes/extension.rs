@@ -6,6 +6,7 @@ use super::grants::{Referrer, permitted};
 use super::kind::Kind;
 use super::listeners::{allows, covers, envoy_port};
 use super::verdict::{Verdict, reason};
+use super::virtual_servers;
 use super::world::{World, spec};
 use crate::model::{Instance, Listener, Module, ObjectName};
 use protocol::config::Editing;
@@ -113,6 +114,7 @@ pub(super) fn instance(
         key: world.value(Kind::Secret, &key_secret(&extension.name), "key").unwrap_or_default(),
         cluster: world.defaults.cluster.clone(),
         servers: Vec::new(),
+        virtual_servers: virtual_servers::of(world, &extension.name),
     })
 }
 

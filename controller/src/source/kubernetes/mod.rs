@@ -17,6 +17,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod virtual_servers;
 mod world;
 
 pub use kind::Kind;

@@ -435,3 +435,27 @@ proptest! {
         prop_assert_eq!(shuffled.interpret(), crowd.interpret());
     }
 }
+
+#[test]
+fn virtual_servers_belong_to_the_gateways_that_they_name() {
+    let virtual_server = |name: &str, spec: Value| {
+        json!({
+            "apiVersion": "mcpgateway.dev/v1alpha1", "kind": "MCPVirtualServer",
+            "metadata": { "namespace": "team", "name": name, "uid": name },
+            "spec": spec,
+        })
+    };
+    let mut stage = Stage::new();
+    stage
+        .add(virtual_server("everyday", json!({ "tools": ["a_*"], "description": "For all." })))
+        .add(virtual_server("ours", json!({
+            "prompts": ["*"], "extensionRefs": [{ "name": "main", "namespace": "mcp-system" }],
+        })))
+        .add(virtual_server("theirs", json!({ "tools": ["x"], "extensionRefs": [{ "name": "main" }] })))
+        .add(virtual_server("broken", json!({ "tools": 5 })));
+    let all = stage.interpret();
+    let found = &all.main().virtual_servers;
+    let names: Vec<_> = found.iter().map(|virtual_server| virtual_server.name.as_str()).collect();
+    assert_eq!(names, ["team/everyday", "team/ours"]);
+    assert_eq!((&found[0].tools[..], found[0].description.as_deref()), (&["a_*".to_owned()][..], Some("For all.")));
+}
