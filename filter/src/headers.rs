@@ -93,7 +93,7 @@ impl Headers {
     }
 
     /// Removes the headers of the message whose name `unwanted` picks; what has been read stays.
-    pub(crate) fn remove(&self, unwanted: impl Fn(&str) -> bool) {
+    pub(crate) fn remove(&self, mut unwanted: impl FnMut(&str) -> bool) {
         for name in self.pairs.iter().map(|pair| self.name(pair)).filter(|name| unwanted(name)) {
             host::check("removing a header", hostcalls::remove_map_value(self.of, name));
         }

@@ -40,7 +40,7 @@ fn connection_manager(layout: &Layout) -> Value {
             "name": "envoy.http.early_header_mutation.header_mutation",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-                "mutations": [removed(header::INTERNAL_PREFIX), removed(header::STEERING_PREFIX)],
+                "mutations": [removed(header::GATEWAY_PREFIX), removed(header::STEERING_PREFIX)],
             },
         }],
         "local_reply_config": local_replies::config(),

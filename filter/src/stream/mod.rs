@@ -179,8 +179,12 @@ impl Stream {
             self.headers.remove(|name| name.starts_with(header::GATEWAY_PREFIX));
             return Action::Continue;
         };
-        self.headers
-            .remove(|name| name.starts_with(header::INTERNAL_PREFIX) || name.starts_with(header::STEERING_PREFIX));
+        let mut narrow = false;
+        self.headers.remove(|name| {
+            let of_client = name == header::VIRTUAL_SERVER;
+            narrow |= of_client;
+            (name.starts_with(header::INTERNAL_PREFIX) && !of_client) || name.starts_with(header::STEERING_PREFIX)
+        });
         let Some(shared) = shared else {
             self.phase = Phase::Reading;
             return self.refuse(&Refusal::upstream(Era::Legacy, "The gateway has no configuration yet."));
@@ -205,6 +209,11 @@ impl Stream {
         match self.admitted.map(|a| a.verb) {
             Some(Verb::Post) if end => {
                 self.refuse(&Refusal::transport(400, code::PARSE, "The body is empty: send a JSON-RPC message."))
+            }
+            // Only the broker knows what a virtual server has.
+            Some(Verb::Post) if narrow => {
+                self.original = None;
+                self.send_to_broker()
             }
             Some(Verb::Post) if shared.settings.plugin.mode == FilterMode::Header => self.route_by_headers(&shared),
             Some(Verb::Post) => Action::Pause,
