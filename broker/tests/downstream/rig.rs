@@ -53,7 +53,14 @@ pub(crate) async fn rig_of(gateway: Arc<Gateway>) -> Rig {
 }
 
 pub(crate) fn gateway(servers: Vec<Server>, limits: Limits) -> Arc<Gateway> {
-    Arc::new(Gateway { version: None, servers, virtual_servers: Vec::new(), access: Access::default(), limits, editing: Editing::default() })
+    Arc::new(Gateway {
+        version: None,
+        servers,
+        virtual_servers: Vec::new(),
+        access: Access::default(),
+        limits,
+        editing: Editing::default(),
+    })
 }
 
 /// The route that Envoy has for a server.

@@ -448,9 +448,12 @@ fn virtual_servers_belong_to_the_gateways_that_they_name() {
     let mut stage = Stage::new();
     stage
         .add(virtual_server("everyday", json!({ "tools": ["a_*"], "description": "For all." })))
-        .add(virtual_server("ours", json!({
-            "prompts": ["*"], "extensionRefs": [{ "name": "main", "namespace": "mcp-system" }],
-        })))
+        .add(virtual_server(
+            "ours",
+            json!({
+                "prompts": ["*"], "extensionRefs": [{ "name": "main", "namespace": "mcp-system" }],
+            }),
+        ))
         .add(virtual_server("theirs", json!({ "tools": ["x"], "extensionRefs": [{ "name": "main" }] })))
         .add(virtual_server("broken", json!({ "tools": 5 })));
     let all = stage.interpret();
