@@ -112,7 +112,7 @@ pub(crate) struct ControllerArgs {
     pub(crate) cluster_domain: String,
     /// A registry that is spoken to without TLS; may be repeated
     #[arg(long, value_name = "HOST[:PORT]")]
-    pub(crate) plain_http: Vec<String>,
+    pub(crate) insecure_registry: Vec<String>,
     /// Who this is, among several controllers [default: the host's name]
     #[arg(long, value_name = "NAME", env = "POD_NAME")]
     pub(crate) identity: Option<String>,

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: ControllerArgs) -> Result<(), Failure> {
     let cluster = Cluster { domain: args.cluster_domain, controller_namespace: args.namespace };
     let options = Options {
         defaults: Defaults { cluster, image: args.image, module: args.wasm },
-        registries: Registries::new(args.plain_http),
+        registries: Registries::new(args.insecure_registry),
         identity,
         listener,
     };
