@@ -71,12 +71,7 @@ impl Applier {
     }
 
     /// Deletes an object, if it is still the same. What is gone already is no error.
-    pub(super) async fn delete(
-        &mut self,
-        key: &Key,
-        uid: Option<String>,
-        watches: &Watches,
-    ) -> Result<(), kube::Error> {
+    pub(super) async fn delete(&mut self, key: &Key, uid: Option<String>) -> Result<(), kube::Error> {
         self.settled.remove(key);
         let same = Preconditions { uid, resource_version: None };
         let params = DeleteParams { preconditions: Some(same), ..DeleteParams::background() };
@@ -85,7 +80,6 @@ impl Applier {
             Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => {}
             Err(error) => return Err(error),
         }
-        watches.lost(key.0, &key.1);
         Ok(())
     }
 }

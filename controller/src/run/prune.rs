@@ -81,7 +81,7 @@ pub(super) async fn prune(
             } else if due > Instant::now() {
                 sooner(again, due);
                 left.insert(maker);
-            } else if let Err(error) = passes.applier.delete(&key, object.uid(), watches).await {
+            } else if let Err(error) = passes.applier.delete(&key, object.uid()).await {
                 tracing::warn!(kind = kind.kind(), object = %name, %error, "could not be deleted");
                 failed = true;
                 left.insert(maker);
@@ -118,9 +118,8 @@ async fn keep_finalizers(
         });
         let api = passes.applier.api(Kind::Extension, &name.namespace);
         match api.patch(&name.name, &PatchParams::default(), &Patch::Merge(patch)).await {
-            Ok(object) if object.metadata.deletion_timestamp.is_some() && object.finalizers().is_empty() => {
-                watches.lost(Kind::Extension, name);
-            }
+            // It is gone by that.
+            Ok(object) if object.metadata.deletion_timestamp.is_some() && object.finalizers().is_empty() => {}
             Ok(object) => watches.saw(Kind::Extension, object),
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             Err(error) => {

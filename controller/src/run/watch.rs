@@ -1,6 +1,5 @@
 //! What the API server has, followed by watches.
 
-use crate::model::ObjectName;
 use crate::source::kubernetes::{Kind, Objects, name_of};
 use backon::ExponentialBuilder;
 use futures::{StreamExt, TryStreamExt};
@@ -60,22 +59,29 @@ impl Watches {
         lock(&self.state).objects.clone()
     }
 
-    /// An object that the API server has just answered with: what comes by the watch may be older for a moment.
+    /// An object that the API server has just answered with. The watch may be behind that for a moment, or ahead of it already.
     pub(super) fn saw(&self, kind: Kind, mut object: DynamicObject) {
         trim(kind, &mut object);
-        lock(&self.state).objects.entry(kind).or_default().insert(name_of(&object), Arc::new(object));
-    }
-
-    /// An object that was deleted.
-    pub(super) fn lost(&self, kind: Kind, name: &ObjectName) {
-        if let Some(objects) = lock(&self.state).objects.get_mut(&kind) {
-            objects.remove(name);
-        }
+        put(lock(&self.state).objects.entry(kind).or_default(), object);
     }
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes an object up, unless a later version of it is known.
+fn put(objects: &mut Objects, object: DynamicObject) {
+    let name = name_of(&object);
+    let later = objects.get(&name).is_some_and(|known| version(known) > version(&object));
+    if !later {
+        objects.insert(name, Arc::new(object));
+    }
+}
+
+/// Resource versions of one kind can be compared as numbers (Kubernetes 1.35, KEP-5504; before that it was etcd's revision as well).
+fn version(object: &DynamicObject) -> Option<u64> {
+    object.metadata.resource_version.as_ref()?.parse().ok()
 }
 
 /// The watch of one kind.
@@ -123,7 +129,7 @@ impl Follower {
             }
             Event::Apply(mut object) => {
                 trim(self.kind, &mut object);
-                objects.insert(name_of(&object), Arc::new(object));
+                put(objects, object);
             }
             Event::Delete(object) => {
                 objects.remove(&name_of(&object));
