@@ -101,6 +101,7 @@ pub async fn run(client: Client, options: Options, ending: CancellationToken) {
             observer: Observer::start(Arc::clone(&watches.changed)),
             recorder: Recorder::new(client.clone(), reporter),
             unwanted: HashMap::new(),
+            published: None,
         };
         tokio::select! {
             () = ending.cancelled() => {}

@@ -15,6 +15,8 @@ const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(5);
 /// How long after a change it is asked more often.
 const RESTLESS: Duration = Duration::from_secs(15);
+/// Answers that may fail one after the other before the last good one is worth nothing.
+const FORGIVEN: u32 = 2;
 /// How long a broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Bytes of the longest answer that is read.
@@ -157,6 +159,7 @@ fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
 
 async fn run(shared: Arc<Mutex<Shared>>, nudge: Arc<Notify>, changed: Arc<Notify>) {
     let mut endpoints = probe::Endpoints::default();
+    let mut failures = Failures::default();
     let Ok(http) = probe::client(None) else {
         tracing::error!("brokers cannot be asked for their status: there is no HTTP client");
         return;
@@ -172,8 +175,8 @@ async fn run(shared: Arc<Mutex<Shared>>, nudge: Arc<Notify>, changed: Arc<Notify
         let heard: BTreeMap<_, _> = futures::future::join_all(asked).await.into_iter().collect();
         let pause = {
             let mut shared = lock(&shared);
-            let heard: BTreeMap<_, _> =
-                heard.into_iter().filter(|(name, _)| shared.targets.contains_key(name)).collect();
+            let still = heard.into_iter().filter(|(name, _)| shared.targets.contains_key(name));
+            let heard = failures.forgive(still.collect(), &shared.observations);
             if shared.observations != heard {
                 shared.restless_until = Some(Instant::now() + RESTLESS);
                 changed.notify_one();
@@ -185,6 +188,43 @@ async fn run(shared: Arc<Mutex<Shared>>, nudge: Arc<Notify>, changed: Arc<Notify
         let least = Duration::from_millis(200);
         tokio::time::sleep(least).await;
         let _ = tokio::time::timeout(pause - least, nudge.notified()).await;
+    }
+}
+
+/// How often who was asked has failed in a row. A broker that is being replaced fails once, and nobody notices.
+#[derive(Default)]
+struct Failures(BTreeMap<(ObjectName, Option<SocketAddr>), u32>);
+
+impl Failures {
+    /// Puts the last good answers in the place of failures that are forgiven.
+    fn forgive(
+        &mut self,
+        mut heard: BTreeMap<ObjectName, Observation>,
+        before: &BTreeMap<ObjectName, Observation>,
+    ) -> BTreeMap<ObjectName, Observation> {
+        let mut failures = BTreeMap::new();
+        for (name, observation) in &mut heard {
+            let last = before.get(name);
+            let mut failed = |asked: Option<SocketAddr>| {
+                let key = (name.clone(), asked);
+                let count = self.0.get(&key).copied().unwrap_or_default() + 1;
+                failures.insert(key, count);
+                count <= FORGIVEN
+            };
+            for (address, answer) in observation.brokers.iter_mut().filter(|(_, answer)| answer.is_err()) {
+                let good = last.and_then(|last| last.brokers.get(address)).filter(|last| last.is_ok());
+                if let (true, Some(good)) = (failed(Some(*address)), good) {
+                    *answer = good.clone();
+                }
+            }
+            if let (Some(Err(_)), Some(Some(Ok(())))) = (&observation.endpoint, last.map(|last| &last.endpoint))
+                && failed(None)
+            {
+                observation.endpoint = Some(Ok(()));
+            }
+        }
+        self.0 = failures;
+        heard
     }
 }
 

@@ -23,6 +23,8 @@ use tokio::time::Instant;
 const AT_ONCE: usize = 16;
 /// When what failed is tried again.
 const AGAIN: Duration = Duration::from_secs(3);
+/// How long brokers and filters may take to follow a change.
+const UPTAKE: Duration = Duration::from_secs(10);
 /// The brokers' port for operators.
 const BROKER_PORT: u16 = 8090;
 
@@ -36,6 +38,8 @@ pub(super) struct Passes {
     pub(super) recorder: Recorder,
     /// Objects that nobody wants any more, and since when.
     pub(super) unwanted: HashMap<Key, Instant>,
+    /// When a broker's configuration was last changed.
+    pub(super) published: Option<Instant>,
 }
 
 impl Passes {
@@ -75,6 +79,9 @@ impl Passes {
             sooner(&mut again, Instant::now() + AGAIN);
         }
         self.observer.set(targets(&world, &result));
+        if let Some(at) = self.published.map(|at| at + UPTAKE).filter(|at| *at > Instant::now()) {
+            sooner(&mut again, at);
+        }
         if !self.report(watches, &world, &result, &facts).await {
             sooner(&mut again, Instant::now() + AGAIN);
         }
@@ -139,6 +146,7 @@ impl Passes {
                 ),
                 Err(error) => failures.push(format!("Secret {}: {error}", Names::new(instance).config_secret())),
             }
+            self.published = Some(Instant::now());
             self.observer.hurry();
         }
         failures.extend(self.apply(watches, world, objects).await);
@@ -264,6 +272,8 @@ impl Passes {
         rest: serde_json::Map<String, serde_json::Value>,
     ) -> bool {
         let Some(object) = world.get(kind, &name) else { return true };
+        let settling = self.published.is_some_and(|at| at.elapsed() < UPTAKE);
+        let conditions = if settling { status::steady(object, conditions) } else { conditions };
         let Some(wanted) = status::wanted(kind, object, &conditions, rest) else { return true };
         match status::write(&self.applier, watches, kind, &name, &wanted).await {
             Ok(()) => {

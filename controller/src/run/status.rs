@@ -3,7 +3,7 @@
 use super::apply::Applier;
 use super::watch::Watches;
 use crate::model::ObjectName;
-use crate::source::kubernetes::{Kind, Verdict};
+use crate::source::kubernetes::{Kind, Verdict, reason};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -49,6 +49,23 @@ pub(super) fn wanted(
         None => value.is_null() || value.as_array().is_some_and(Vec::is_empty),
     });
     (!same).then_some(Value::Object(status))
+}
+
+/// What is about to follow a change of something else does not make a resource worse that was well and has not changed itself: a new
+/// server takes a moment to reach every broker and filter, and no call to the others notices.
+pub(super) fn steady(object: &DynamicObject, mut conditions: Conditions) -> Conditions {
+    let live = object.data.get("status").and_then(|status| status["conditions"].as_array());
+    for (kind, verdict) in &mut conditions {
+        let was = live.and_then(|live| live.iter().find(|old| old["type"] == *kind && old["status"] == "True"));
+        let unchanged = was.filter(|was| was["observedGeneration"].as_i64() == object.metadata.generation);
+        if let Some(was) =
+            unchanged.filter(|_| [reason::BROKER_OUTDATED, reason::FILTER_OUTDATED].contains(&verdict.reason))
+        {
+            let known = if *kind == "Ready" { reason::READY } else { reason::PROGRAMMED };
+            *verdict = Verdict::yes(known, was["message"].as_str().unwrap_or_default());
+        }
+    }
+    conditions
 }
 
 fn condition(kind: &str, verdict: &Verdict, generation: i64, old: Option<&Value>) -> Value {
