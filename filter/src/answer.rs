@@ -170,7 +170,14 @@ impl Stream {
 
     fn unreachable(&mut self, destination: &Destination) -> Action {
         let details = host::property(&["response", "code_details"]).unwrap_or_default();
-        let what = if details.contains("timeout") { "did not answer in time" } else { "cannot be reached" };
+        let what = match details.as_str() {
+            // What Envoy's own filter for policies gives as its reason.
+            policy if policy.starts_with("rbac_access_denied") => {
+                "may not be called: a policy of the proxy refuses it"
+            }
+            late if late.contains("timeout") => "did not answer in time",
+            _ => "cannot be reached",
+        };
         let message = format!("Server {} {what}.", destination.server);
         self.refuse(&Refusal::upstream(self.era(), message))
     }
