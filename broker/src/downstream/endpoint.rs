@@ -41,7 +41,8 @@ pub(super) struct Posted<'a> {
 /// What only the filter may say about a message.
 #[derive(Clone, Copy, Default)]
 pub(super) struct FromFilter<'a> {
-    /// The server that the message is for. Its prefix, or the tag of its id, has been taken out of body and headers already.
+    /// The server that the message is for. Its prefix, or the tag of its id, has been taken out of body and headers already, and
+    /// what it made itself is in its own form.
     pub(super) server: Option<&'a str>,
     /// An upstream session that its server refused.
     pub(super) lost: Option<Lost<'a>>,
@@ -89,6 +90,13 @@ impl Posted<'_> {
         }
     }
 
+    /// Has what the server made itself go to it as it made it, where the filter has not seen to that.
+    pub(super) fn restore(&self, splice: &mut Splice, rules: &Rules) {
+        if self.filter.server.is_none() {
+            splice.restore(&self.envelope, rules);
+        }
+    }
+
     /// The message as its server is to see it: without what the gateway `added` to the name of what is called, and with what the
     /// server made itself as it made it.
     pub(super) fn own_form(&self, target: &Text, added: &Range<usize>, rules: &Rules) -> Bytes {
@@ -96,7 +104,7 @@ impl Posted<'_> {
         if let Some(cut) = cut(target, added).filter(|cut| !cut.is_empty()) {
             splice.replace(&cut.span, b"");
         }
-        splice.restore(&self.envelope, rules);
+        self.restore(&mut splice, rules);
         splice.apply(&self.body).unwrap_or_else(|| self.body.clone())
     }
 }

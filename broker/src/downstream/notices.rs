@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Takes an answer of the client to the server that asked, with what `splice` has to change. An answer to nobody is dropped.
 pub(super) fn answer(app: &App, session: &Arc<Session>, server: &str, mut splice: Splice, posted: &Posted<'_>) {
     let Some(asked) = app.registry.get(server) else { return };
-    splice.restore(&posted.envelope, &resolve::rules(&app.registry, &asked));
+    posted.restore(&mut splice, &resolve::rules(&app.registry, &asked));
     if let Some(body) = splice.apply(&posted.body) {
         tokio::spawn(send_to(Arc::clone(session), server.to_owned(), body));
     }

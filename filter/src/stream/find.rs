@@ -61,11 +61,11 @@ impl Stream {
         match edit {
             None => self.give_back(size, None),
             Some(Edit { server, cut, replacement, name }) => {
+                self.cut_for = Some(server);
                 self.give_back(size, Some((&cut, replacement.as_bytes())));
                 if let Some(name) = name.filter(|_| self.era() == Era::Modern) {
                     self.headers.set(header::NAME, &encode_value(&name));
                 }
-                self.cut_for = Some(server);
             }
         }
         self.look_up(shared, key, timeout)
@@ -99,10 +99,6 @@ impl Stream {
         };
         let Some(servers) = shared.servers() else { return self.pass_on(size) };
         let Some((server, _)) = servers.get(&to.server) else { return self.pass_on(size) };
-        // A second edit, which only the broker makes.
-        if self.reader.envelope().related_task().is_some() {
-            return self.pass_on(size);
-        }
         let timeout = Duration::from_millis(server.timeout_ms);
         self.answering = true;
         let edit = Edit { server: server.name.clone(), cut: Cut { span: id }, replacement: to.raw.clone(), name: None };
@@ -135,15 +131,16 @@ impl Stream {
 
     /// Gives the body so far back to Envoy as [`Self::give_back`] does, with the headers as they are.
     pub(super) fn splice(&mut self, size: usize, edit: Option<(&Cut, &[u8])>) {
-        let Some(body) = &self.original else { return };
+        let restored = edit.and_then(|_| self.restored());
+        let Some(body) = restored.as_ref().or(self.original.as_ref()) else { return };
         let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(body.len());
         let (start, end, replacement) = match edit {
             Some((cut, replacement)) => (at(cut.span.start), at(cut.span.end), replacement),
             None => (0, 0, &b""[..]),
         };
         let (head, tail) = (body.get(..start).unwrap_or_default(), body.get(end..).unwrap_or_default());
-        if body.len() > size {
-            // Part of it has been taken out of Envoy's buffer.
+        if body.len() > size || restored.is_some() {
+            // More than the beginning changes, or part of it has been taken out of Envoy's buffer.
             host::set_body(BufferType::HttpRequestBody, size, &[head, replacement, tail].concat());
         } else if edit.is_some() {
             // A host can replace the beginning of a body only.

@@ -5,6 +5,7 @@
 
 mod by_headers;
 mod find;
+mod own;
 mod send;
 
 use crate::answer::Answer;
@@ -88,8 +89,10 @@ pub(crate) struct Stream {
     pub(crate) key: Option<Key>,
     /// A decision that is used if the broker does not answer.
     stale: Option<Way>,
-    /// The server whose prefix has been taken out of the body.
+    /// The server whose prefix has been taken out of the body, and whose values are its own again there.
     cut_for: Option<String>,
+    /// The last bytes of the body, of a value that has not ended and may have to be edited.
+    open: Vec<u8>,
     /// The message answers a server's request.
     answering: bool,
     /// Header mode: what the body has to name.
@@ -116,6 +119,7 @@ impl Stream {
             key: None,
             stale: None,
             cut_for: None,
+            open: Vec::new(),
             answering: false,
             expected: None,
             sent: Sent::Nowhere,
@@ -263,6 +267,9 @@ impl Stream {
             return self.refuse(&refusal);
         }
         self.checked = whole;
+        if matches!(self.phase, Phase::Waiting | Phase::Released) {
+            self.restore(&bytes);
+        }
         self.keep(bytes);
         if whole && self.phase == Phase::Released {
             self.start_clock();

@@ -51,8 +51,8 @@ impl Stream {
         if let Some(shared) = self.shared.clone() {
             self.headers.set(header::KEY, &shared.settings.plugin.key);
         }
-        if let Some(server) = self.cut_for.take() {
-            self.headers.set(header::SERVER, &server);
+        if let Some(server) = &self.cut_for {
+            self.headers.set(header::SERVER, server);
         }
         self.sent = Sent::Broker;
         self.release()
