@@ -29,12 +29,26 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Put the filter's module into an OCI registry, for Istio
     Push(PushArgs),
+    /// Print the definitions of the Kubernetes resources
+    Crds,
+    /// Turn resources of mcp.kuadrant.io into those of this gateway; what has no counterpart is named on stderr
+    Convert(ConvertArgs),
     /// Become a program that ends with the process that started it
     #[command(hide = true)]
     Tied(TiedArgs),
     /// End what servers' processes a gateway has left behind, when it has ended
     #[command(hide = true)]
     Reap,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// Files, or folders whose *.yaml, *.yml and *.json are read, those in folders within too
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Write a file for each that is read, under the same name, instead of all to stdout
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

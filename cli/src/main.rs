@@ -1,4 +1,4 @@
-//! The binary `mcp-gateway`: `run`, `broker`, `controller`, `validate`, `render`, `push`.
+//! The binary `mcp-gateway`.
 
 mod args;
 mod broker_alone;
@@ -6,6 +6,8 @@ mod changes;
 mod config_secret;
 mod console;
 mod control;
+mod convert;
+mod crds;
 mod envoy;
 mod follow;
 mod key;
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match cli.command {
         Command::Validate(args) => validate::validate(&args),
+        Command::Crds => crds::print(),
+        Command::Convert(args) => convert::convert(&args),
         Command::Render(args) => render::render(&args),
         Command::Push(args) => in_runtime(push::push(args)),
         Command::Controller(args) => in_runtime(control::run(args)),

@@ -4,6 +4,7 @@
 //! a running Envoy takes it up. [`oci`] keeps the filter's module in registries.
 
 pub mod api;
+pub mod convert;
 pub mod model;
 pub mod oci;
 pub mod render;

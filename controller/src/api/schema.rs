@@ -23,6 +23,11 @@ impl Crd {
         Self { name: K::crd_name().to_owned(), definition }
     }
 
+    /// As YAML.
+    pub fn yaml(&self) -> String {
+        serde_saphyr::to_string(&self.definition).unwrap_or_default()
+    }
+
     /// What its file is called: `GROUP_PLURAL.yaml`.
     pub fn file_name(&self) -> String {
         let (plural, group) = self.name.split_once('.').unwrap_or((&self.name, ""));

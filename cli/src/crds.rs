@@ -1,0 +1,10 @@
+//! `mcp-gateway crds`.
+
+use crate::{Failure, console};
+use controller::api::crds;
+
+pub(crate) fn print() -> Result<(), Failure> {
+    let documents: Vec<_> = crds().iter().map(|crd| crd.yaml()).collect();
+    console::say(documents.join("---\n").trim_end());
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! `MCPGatewayExtension`.
+
+use super::fields::Fields;
+use serde_json::{Map, Value, json};
+
+pub(super) fn spec(fields: &mut Fields) -> Value {
+    let mut spec = Map::new();
+    if let Some(target) = fields.object("targetRef", &["group", "kind", "name", "namespace", "sectionName"]) {
+        spec.insert("targetRef".to_owned(), target.into());
+    }
+    fields.keep(&["publicHost"], &mut spec);
+    if let Some(bytes) = fields.take("maxBodyBytes") {
+        spec.insert("limits".to_owned(), json!({ "heldBody": bytes.to_string() }));
+    }
+    let lost = [
+        ("privateHost", json!(""), "no request goes back through the gateway: it is not needed"),
+        ("backendPingIntervalSeconds", json!(60), "the broker sees by itself when a server is gone: it is not needed"),
+        (
+            "trustedHeadersKey",
+            json!({}),
+            "tools are not filtered by a signed header: use Istio's AuthorizationPolicy, or an MCPVirtualServer",
+        ),
+        ("httpRouteManagement", json!("Enabled"), "the HTTPRoute of the endpoint is always made: take yours away"),
+        ("logLevel", json!("info"), "there is no level of its own for each gateway: it is left out"),
+        ("sessionStore", json!({}), "sessions are kept in the brokers' memory: there is no store outside of it"),
+        ("urlElicitation", json!("Disabled"), "tokens are not collected from users: give servers a credentialRef"),
+        (
+            "oauthProtectedResource",
+            json!({}),
+            "the metadata of protected resources is not served: serve it by an HTTPRoute of your own",
+        ),
+        (
+            "caCertBundleRef",
+            json!({}),
+            "there is no bundle for all servers: name it in the caCertificateRef of each MCPServerRegistration",
+        ),
+    ];
+    for (name, default, message) in lost {
+        fields.leave(name, &default, message);
+    }
+    spec.into()
+}
