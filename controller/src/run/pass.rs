@@ -176,7 +176,7 @@ impl Passes {
             steps.entry(object.step).or_default().push(object);
         }
         let mut failures = Vec::new();
-        for objects in steps.into_values() {
+        for (step, objects) in steps {
             let pending = self.applier.pending(world, objects.into_iter());
             if pending.is_empty() {
                 continue;
@@ -203,8 +203,8 @@ impl Passes {
                 }
             }
             self.observer.hurry();
-            // What comes next leads to what failed.
-            if !failures.is_empty() {
+            // What comes next leads to what failed. From there on each object is for one server, and the others are to go on.
+            if !failures.is_empty() && step < Step::Backend {
                 break;
             }
         }
