@@ -37,6 +37,8 @@ mod routes;
 mod secrets;
 mod serve;
 mod status;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use crate::oci::Registries;

@@ -236,7 +236,7 @@ impl Passes {
             for extension in outcome.servers.keys().filter(|_| is_ready.is_yes()) {
                 *servers.entry(extension).or_default() += 1;
             }
-            let conditions = [
+            let conditions = vec![
                 ("Accepted", outcome.accepted.clone()),
                 ("ResolvedRefs", outcome.resolved.clone()),
                 ("Programmed", programmed),
@@ -246,7 +246,7 @@ impl Passes {
         }
         for (name, programmed) in extensions {
             let (Some(outcome), Some(is_ready)) = (result.extensions.get(name), ready.get(name)) else { continue };
-            let conditions = [
+            let conditions = vec![
                 ("Accepted", outcome.accepted.clone()),
                 ("ResolvedRefs", outcome.resolved.clone()),
                 ("Programmed", programmed),
@@ -255,6 +255,10 @@ impl Passes {
             let callable = servers.get(name).copied().unwrap_or_default();
             let rest = report::extension(outcome, facts.get(name), callable);
             writes.push((Kind::Extension, name.clone(), conditions, rest));
+        }
+        for (name, accepted) in &result.virtual_servers {
+            let conditions = vec![("Accepted", accepted.clone())];
+            writes.push((Kind::VirtualServer, name.clone(), conditions, serde_json::Map::new()));
         }
         let written = futures::stream::iter(writes)
             .map(|(kind, name, conditions, rest)| self.write(watches, world, kind, name, conditions, rest))

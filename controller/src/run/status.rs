@@ -10,8 +10,8 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder};
 use serde_json::{Map, Value, json};
 
-/// A condition's type, and what it says.
-pub(super) type Conditions = [(&'static str, Verdict); 4];
+/// Conditions: the type of each, and what it says.
+pub(super) type Conditions = Vec<(&'static str, Verdict)>;
 
 /// Bytes of the longest message of a condition, which the API server limits to 32 KiB, and of an event (1 KiB).
 const MESSAGE_BYTES: usize = 4096;
@@ -21,7 +21,7 @@ const NOTE_BYTES: usize = 1000;
 pub(super) fn wanted(
     kind: Kind,
     object: &DynamicObject,
-    conditions: &Conditions,
+    conditions: &[(&'static str, Verdict)],
     rest: Map<String, Value>,
 ) -> Option<Value> {
     let live = object.data.get("status").unwrap_or(&Value::Null);
@@ -119,7 +119,12 @@ pub(super) async fn write(
 }
 
 /// Tells of conditions that have become another.
-pub(super) async fn tell(recorder: &Recorder, kind: Kind, object: &DynamicObject, conditions: &Conditions) {
+pub(super) async fn tell(
+    recorder: &Recorder,
+    kind: Kind,
+    object: &DynamicObject,
+    conditions: &[(&'static str, Verdict)],
+) {
     let before = object.data.get("status").and_then(|status| status["conditions"].as_array());
     for (name, verdict) in conditions {
         let old = before.and_then(|before| before.iter().find(|old| old["type"] == *name));

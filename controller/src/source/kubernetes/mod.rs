@@ -41,6 +41,8 @@ pub struct Interpretation {
     pub extensions: BTreeMap<ObjectName, ExtensionOutcome>,
     /// Each registration.
     pub registrations: BTreeMap<RegistrationId, RegistrationOutcome>,
+    /// Of each virtual server: whether clients can ask for it.
+    pub virtual_servers: BTreeMap<ObjectName, Verdict>,
 }
 
 /// What became of an `MCPGatewayExtension`.
@@ -102,6 +104,9 @@ pub fn interpret(world: &World) -> Interpretation {
             instance.editing.label_elicitations = instance.servers.len() > 1;
         }
     }
+    let in_use = result.extensions.iter().filter_map(|(name, outcome)| Some((name, outcome.instance.as_ref()?)));
+    let having = in_use.map(|(name, instance)| (name, instance.virtual_servers.as_slice()));
+    result.virtual_servers = virtual_servers::judge(world, having);
     result
 }
 

@@ -403,6 +403,25 @@ fn a_new_module_that_its_registry_does_not_give_leaves_the_old_one_in_force() {
 }
 
 #[test]
+fn a_virtual_server_says_where_clients_can_ask_for_it() {
+    let virtual_server = |name: &str, spec: Value| {
+        json!({
+            "apiVersion": "mcpgateway.dev/v1alpha1", "kind": "MCPVirtualServer",
+            "metadata": { "namespace": "team", "name": name }, "spec": spec,
+        })
+    };
+    let mut stage = Stage::new();
+    stage.add(virtual_server("all", json!({ "tools": ["*"] })));
+    stage.add(virtual_server("elsewhere", json!({ "tools": ["*"], "extensionRefs": [{ "name": "other" }] })));
+    stage.add(virtual_server("broken", json!({ "tools": 1 })));
+    let judged = stage.interpret().virtual_servers;
+    let of = |server: &str| &judged[&name("team", server)];
+    assert!(of("all").is_yes() && of("all").message.contains("mcp-system/main"), "{judged:?}");
+    assert_eq!(of("elsewhere").reason, reason::NO_MATCHING_PARENT);
+    assert_eq!(of("broken").reason, reason::INVALID);
+}
+
+#[test]
 fn the_mode_is_the_extensions_own() {
     let mut stage = Stage::new();
     stage.without("MCPGatewayExtension");
