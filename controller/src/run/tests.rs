@@ -43,15 +43,22 @@ impl Scene {
         }
         let ending = CancellationToken::new();
         let cluster = Cluster { domain: "cluster.local".to_owned(), controller_namespace: "mcp-system".to_owned() };
-        let options = Options {
-            defaults: Defaults { cluster, image: "mcp-gateway:1".to_owned(), module: MODULE.to_owned() },
-            registries: Registries::default(),
-            identity: "one".to_owned(),
-            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        };
         // In the program it is `main` that does this.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        tokio::spawn(run(api.client(), options, ending.clone()));
+        let controller = (Arc::clone(&api), ending.clone());
+        std::thread::spawn(move || {
+            let (api, ending) = controller;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let options = Options {
+                    defaults: Defaults { cluster, image: "mcp-gateway:1".to_owned(), module: MODULE.to_owned() },
+                    registries: Registries::default(),
+                    identity: "one".to_owned(),
+                    listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+                };
+                run(api.client(), options, ending).await;
+            });
+        });
         Self { api, _controller: ending.drop_guard() }
     }
 
@@ -86,7 +93,9 @@ impl Scene {
 
     /// The name of the route of the only server.
     fn route(api: &ApiServer) -> Option<String> {
-        api.names().into_iter().find_map(|(plural, name)| (plural == "httproutes" && name.contains("mcp-s-")).then_some(name))
+        api.names()
+            .into_iter()
+            .find_map(|(plural, name)| (plural == "httproutes" && name.contains("mcp-s-")).then_some(name))
     }
 }
 
@@ -140,12 +149,14 @@ async fn no_resource_names_a_module_that_its_registry_does_not_give_and_the_stat
     let scene = Scene::new(Vec::new()).await;
     let unavailable = |api: &ApiServer| {
         let programmed = Scene::condition(api, "mcpgatewayextensions", "main", "Programmed")?;
-        (programmed["reason"] == "ModuleUnavailable" && programmed["message"].as_str()?.contains("127.0.0.1:1")).then_some(())
+        (programmed["reason"] == "ModuleUnavailable" && programmed["message"].as_str()?.contains("127.0.0.1:1"))
+            .then_some(())
     };
     scene.until("the reason", unavailable).await;
     let names = scene.api.names();
     assert!(names.contains(&("deployments".to_owned(), "main-broker".to_owned())), "{names:?}");
-    let named = |(plural, _): &&(String, String)| ["wasmplugins", "envoyfilters", "httproutes"].contains(&plural.as_str());
+    let named =
+        |(plural, _): &&(String, String)| ["wasmplugins", "envoyfilters", "httproutes"].contains(&plural.as_str());
     assert_eq!(names.iter().find(named), None);
 }
 

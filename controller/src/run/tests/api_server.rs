@@ -252,7 +252,10 @@ impl Asked {
 fn respond(object: Option<Value>) -> Response<Body> {
     let (status, body) = match object {
         Some(object) => (200, object),
-        None => (404, json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404, "message": "not found" })),
+        None => (
+            404,
+            json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404, "message": "not found" }),
+        ),
     };
     Response::builder().status(status).body(Body::from(body.to_string().into_bytes())).unwrap()
 }
