@@ -171,9 +171,11 @@ impl Passes {
 
     /// Applies objects, step by step. Returns what failed.
     async fn apply(&mut self, watches: &Watches, world: &World, objects: &[Object]) -> Vec<String> {
-        let mut steps: BTreeMap<Step, Vec<_>> = BTreeMap::new();
+        let mut steps: BTreeMap<(Step, bool), Vec<_>> = BTreeMap::new();
         for object in objects {
-            steps.entry(object.step).or_default().push(object);
+            // The API server lets nobody bind a role that is not there.
+            let after_its_step = object.kind() == Kind::RoleBinding.kind();
+            steps.entry((object.step, after_its_step)).or_default().push(object);
         }
         let mut failures = Vec::new();
         for (step, objects) in steps {
@@ -204,7 +206,7 @@ impl Passes {
             }
             self.observer.hurry();
             // What comes next leads to what failed. From there on each object is for one server, and the others are to go on.
-            if !failures.is_empty() && step < Step::Backend {
+            if !failures.is_empty() && step.0 < Step::Backend {
                 break;
             }
         }
