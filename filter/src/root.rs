@@ -135,7 +135,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
-        shared.now.set(host::now());
+        let before = shared.now.replace(host::now());
         let settings = &shared.settings;
         shared.ended.set(ended::generation(settings));
         let told = Told::read(settings);
@@ -153,7 +153,9 @@ impl RootContext for Root {
         if due && self.asking.is_none() && told.take_turn(settings, shared.now.get()) {
             self.asking = news::ask(self.id, settings, shared.servers().as_deref(), shared.epoch.get());
         }
-        deadlines::check(&shared.deadlines, shared.now.get());
+        if shared.now.get() != before {
+            deadlines::check(&shared.deadlines, shared.now.get());
+        }
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {

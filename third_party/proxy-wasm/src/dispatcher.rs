@@ -16,7 +16,7 @@
 //!
 //! Each callback costs the host about as much as a few hundred bytes of JSON cost the filter, so the module does not export those that
 //! can be done without: a stream's context begins with its first headers, and ends with its answer. What ended otherwise is
-//! found on the tick.
+//! found on every tenth tick.
 
 use crate::hostcalls;
 use crate::traits::*;
@@ -47,6 +47,9 @@ pub(crate) fn active_id() -> u32 {
     DISPATCHER.with(|dispatcher| dispatcher.active_id.get())
 }
 
+/// Each stream that is still there costs a call of the host.
+const TICKS_PER_SWEEP: u32 = 10;
+
 /// What a plugin was configured as.
 struct Root {
     context: Box<dyn RootContext>,
@@ -57,7 +60,7 @@ struct Root {
 /// A request and its answer.
 struct Stream {
     context: Box<dyn HttpContext>,
-    /// It was there at the last tick.
+    /// It was there at the last sweep.
     old: bool,
 }
 
@@ -66,6 +69,7 @@ struct Dispatcher {
     roots: RefCell<HashMap<u32, Root>>,
     streams: RefCell<HashMap<u32, Stream>>,
     active_id: Cell<u32>,
+    ticks: Cell<u32>,
     callouts: RefCell<HashMap<u32, u32>>,
 }
 
@@ -76,6 +80,7 @@ impl Dispatcher {
             roots: RefCell::new(HashMap::new()),
             streams: RefCell::new(HashMap::new()),
             active_id: Cell::new(0),
+            ticks: Cell::new(0),
             callouts: RefCell::new(HashMap::new()),
         }
     }
@@ -112,7 +117,10 @@ impl Dispatcher {
 
     fn on_tick(&self, context_id: u32) {
         self.root(context_id, |root| root.on_tick());
-        self.sweep(context_id);
+        self.ticks.set(self.ticks.get().wrapping_add(1));
+        if self.ticks.get() % TICKS_PER_SWEEP == 0 {
+            self.sweep(context_id);
+        }
     }
 
     /// Forgets what the host no longer has: roots that were replaced, and streams that ended before their answer did.
