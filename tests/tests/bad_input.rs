@@ -234,7 +234,7 @@ async fn headers_that_are_wrong(front: Front) {
         assert_eq!(reply.header("allow"), "GET, POST, DELETE");
     }
     let operators = if front == Front::Broker { &[][..] } else { &["/status", "/metrics"] };
-    for path in [&["/", "/mcp/", "/mcp2", "/resolve", "/epoch"], operators].concat() {
+    for path in [&["/", "/mcp/", "/mcp2", "/resolve", "/table"], operators].concat() {
         let reply = http.post(&rig.gateway.at(path)).send(call("p_echo")).await;
         check(path, &reply, 404, -32000, &null);
         assert_eq!(reply.header("content-type"), "application/json", "{path}");
@@ -481,7 +481,7 @@ async fn headers_of_the_gateways_own_do_not_steer(front: Front) {
     }
     let reply = dressed(session.post()).send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
     assert_eq!(reply.message()["result"]["tools"].as_array().map(Vec::len), Some(2), "{}", reply.text());
-    for path in ["/", "/resolve", "/epoch", "/healthz", "/mcp/x"] {
+    for path in ["/", "/resolve", "/table", "/healthz", "/mcp/x"] {
         let reply = dressed(session.http.post(&gateway.at(path))).send(call("a_who")).await;
         assert!(matches!(reply.status, 404 | 405), "{path}: {} {}", reply.status, reply.text());
         assert_eq!(reply.message()["jsonrpc"], "2.0");

@@ -3,6 +3,7 @@
 use mcp_gateway_tests::client::{Session, raw};
 use mcp_gateway_tests::fake::{Exchange, Fake};
 use mcp_gateway_tests::gateway::{Config, Gateway};
+use mcp_gateway_tests::process::built;
 use mcp_gateway_tests::until;
 use mcp_gateway_tests::{Front, at_every_front};
 use serde_json::json;
@@ -11,6 +12,7 @@ at_every_front!(
     bodies_may_come_in_all_ways_that_http_has,
     only_the_endpoint_is_the_endpoint,
     clients_that_go_away_cost_nobody_else,
+    hosts_of_the_filters_own_are_not_for_clients,
 );
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"p_echo","arguments":{}}}"#;
@@ -121,4 +123,37 @@ async fn clients_that_go_away_cost_nobody_else(front: Front) {
     tokio::io::AsyncWriteExt::write_all(&mut { connection }, &half).await.unwrap();
     assert_eq!(session.call("p_echo", json!({})).await["result"]["content"][0]["text"], "ok");
     assert_eq!(server.sessions_of_clients(), 1);
+}
+
+/// The host that Envoy's route to the only server has.
+fn own_host(gateway: &Gateway) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut render = std::process::Command::new(built("mcp-gateway"));
+    let done = render.arg("render").arg("-f").arg(gateway.config()).arg("-o").arg(folder.path()).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let routes = std::fs::read(folder.path().join("routes.json")).unwrap();
+    let routes: serde_json::Value = serde_json::from_slice(&routes).unwrap();
+    routes["resources"][0]["virtual_hosts"][0]["domains"][0].as_str().unwrap().to_owned()
+}
+
+async fn hosts_of_the_filters_own_are_not_for_clients(front: Front) {
+    let (gateway, server, session) = rig(front).await;
+    session.call("p_echo", json!({})).await;
+    let before = server.calls().len();
+    let own = own_host(&gateway);
+    assert!(own.ends_with(".mcp-gateway-internal"), "{own}");
+    let length = format!("content-length: {}\r\nconnection: close\r\n", CALL.len());
+    // Without Envoy it is a host like any other that the gateway does not go by.
+    let (status, of_broker) = if front == Front::Broker { ("403", "404") } else { ("404", "404") };
+    for host in [&own, &own.to_uppercase(), &format!("{own}:80"), &format!("{own}.example"), "s-0.mcp-gateway-internal"]
+    {
+        for path in ["/mcp", "/", "/anything"] {
+            let lines = format!("host: {host}\r\n{length}");
+            let answer = raw(gateway.authority(), &post(&session, path, &lines, CALL)).await;
+            let expected = if path == "/mcp" { status } else { of_broker };
+            assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{host} {path}: {answer}");
+            assert!(answer.contains(r#""jsonrpc":"2.0""#), "{host} {path}: {answer}");
+        }
+    }
+    assert_eq!(server.calls().len(), before);
 }
