@@ -172,9 +172,7 @@ impl Stream {
         let details = host::property(&["response", "code_details"]).unwrap_or_default();
         let what = match details.as_str() {
             // What Envoy's own filter for policies gives as its reason.
-            policy if policy.starts_with("rbac_access_denied") => {
-                "may not be called: a policy of the proxy refuses it"
-            }
+            policy if policy.starts_with("rbac_access_denied") => "may not be called: a policy of the proxy refuses it",
             late if late.contains("timeout") => "did not answer in time",
             _ => "cannot be reached",
         };
