@@ -2,7 +2,7 @@
 # $XDG_CACHE_HOME/mcp-gateway (~/.cache/mcp-gateway), so that a second run is short.
 
 .DEFAULT_GOAL := help
-.PHONY: help build wasm run test test-fast test-native test-wasm conformance quadrants bench lint fmt envoy-local wasmplugin clean
+.PHONY: help build wasm run test test-fast test-native test-wasm images conformance quadrants bench lint fmt envoy-local wasmplugin clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test-native: build ## Runs the native tests, end to end through a real Envoy inc
 
 test-wasm: ## Runs the tests of protocol/ as WebAssembly, in Node
 	@scripts/test-wasm.sh
+
+images: ## Builds the images: images/README.md
+	@scripts/build-images.sh
 
 conformance: build ## Runs the official conformance suites, directly and through the gateway, and shows the tables
 	@scripts/conformance.sh

@@ -8,6 +8,7 @@ export MCP_GATEWAY_ENVOY
 
 # Ctrl-C reaches the whole process group: the servers have to outlive the gateway, which ends its sessions with them.
 servers=()
+# shellcheck disable=SC2329 # called by the trap
 end() {
   trap - EXIT
   for pid in "${servers[@]}"; do

@@ -20,8 +20,9 @@ flags=(-trimpath -tags "disable_pgv,grpcnotrace" "-gcflags=all=-dwarf=false" -ld
 
 debian() { # PROGRAM PACKAGE: a program that Debian has.
   command -v "$1" >/dev/null && return
-  [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null ||
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
     fail "$1 is missing: install it (Debian and Ubuntu: apt-get install $2)"
+  fi
   say "Installing $2"
   # Its service is not wanted, only the program.
   { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2"; } \

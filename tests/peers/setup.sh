@@ -3,7 +3,7 @@
 # Needs Node 20 or later with npm, Python 3.10 or later with venv, and flock. A second run installs nothing.
 set -eu
 
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mcp-gateway
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 installed=$cache/peers-$(cd "$here" && hash_of package.json package-lock.json .npmrc requirements.txt)

@@ -1,0 +1,57 @@
+# Sourced by the scripts that work on a cluster: the one that kubectl points at.
+# shellcheck shell=bash
+#
+#   KUBECTL          the program; kubectl
+#   TIMEOUT          how many seconds anything may take; 180
+
+KUBECTL=${KUBECTL:-kubectl}
+TIMEOUT=${TIMEOUT:-180}
+# shellcheck disable=SC2034 # for those that source this
+PUBLIC_HOST=mcp.127-0-0-1.sslip.io
+
+k() { "$KUBECTL" "$@"; }
+
+# Server-side, so that applying the same again changes nothing.
+apply() { k apply --server-side --force-conflicts --field-manager=mcp-gateway-scripts "$@" >&2; }
+
+cluster() {
+  need "$KUBECTL" "install kubectl: https://kubernetes.io/docs/tasks/tools"
+  k version --request-timeout=10s >/dev/null 2>&1 ||
+    fail "kubectl reaches no cluster: try \`kubectl version\`, and choose one with \`kubectl config use-context\`"
+  say "Cluster: $(k config current-context 2>/dev/null || printf 'the one of this pod')"
+}
+
+exists() { k get "$@" >/dev/null 2>&1; }
+
+# wait_for WHAT HINT COMMAND…: until COMMAND succeeds. HINT is a command that shows why it does not.
+wait_for() {
+  local what=$1 hint=$2 deadline=$((SECONDS + TIMEOUT))
+  shift 2
+  say "Waiting until $what (at most ${TIMEOUT} s)"
+  until "$@" >/dev/null 2>&1; do
+    if ((SECONDS >= deadline)); then
+      $hint >&2 || true
+      fail "waited ${TIMEOUT} s in vain until $what; what there is stands above, from: $hint"
+    fi
+    sleep 1
+  done
+}
+
+# condition NAMESPACE RESOURCE TYPE: whether the resource's status says so, of what it is now.
+condition() {
+  local status
+  status=$(k get -n "$1" "$2" -o "jsonpath={.metadata.generation} {range .status.conditions[?(@.type==\"$3\")]}{.observedGeneration} {.status}{end}")
+  [[ $status =~ ^([0-9]+)\ ([0-9]*)\ True$ && ${BASH_REMATCH[2]:-${BASH_REMATCH[1]}} == "${BASH_REMATCH[1]}" ]]
+}
+
+rolled_out() { k rollout status -n "$1" "$2" --timeout=1s; }
+
+# overlay FOLDER BASE: a folder for kustomize that begins as BASE; further lines of its file come on stdin.
+overlay() {
+  mkdir -p "$ROOT/dist/kubernetes/$1"
+  {
+    printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../../../%s]\n' "$2"
+    cat
+  } >"$ROOT/dist/kubernetes/$1/kustomization.yaml"
+  printf '%s' "$ROOT/dist/kubernetes/$1"
+}

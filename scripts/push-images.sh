@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Pushes what scripts/build-images.sh built, and the filter as an OCI artifact for Istio: with the same variables.
+# Logins are those of docker, podman or buildah. What was pushed is told on stdout.
+#
+#   PLAIN_HTTP=1     the registry has no TLS; one on this machine needs none
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+source "$ROOT/scripts/images.sh"
+cd "$ROOT"
+
+[[ -n $IMAGE_PREFIX ]] ||
+  fail "where to? Set DOCKER_USERNAME to an account at Docker Hub, or REGISTRY to another registry, as localhost:5000"
+plain=()
+if [[ -n ${PLAIN_HTTP:-} || $REGISTRY =~ ^(localhost|127\.[0-9.]+)(:[0-9]+)?$ ]]; then
+  plain=(--plain-http)
+fi
+
+program=
+for candidate in "dist/images/$(own_platform | cut -d/ -f2)/mcp-gateway" dist/mcp-gateway; do
+  [[ -n $program || ! -x $candidate ]] || program=$candidate
+done
+[[ -n $program && -s dist/mcp-gateway.wasm ]] || fail "nothing is built: run scripts/build-images.sh first"
+
+# Docker knows by its daemon's configuration where TLS is not needed.
+push_with_docker() {
+  local name=$1 whole=$2 platform parts=()
+  for platform in "${PLATFORMS[@]}"; do
+    parts+=("$(one_image "$name" "$platform")")
+    docker push "${parts[-1]}"
+  done
+  if ((${#PLATFORMS[@]} > 1)); then
+    docker manifest create --amend ${plain[0]:+--insecure} "$whole" "${parts[@]}"
+    docker manifest push --purge ${plain[0]:+--insecure} "$whole"
+  fi
+}
+
+push_with_buildah() {
+  local name=$1 whole=$2 platform
+  if ((${#PLATFORMS[@]} == 1)); then
+    engine push ${plain[0]:+--tls-verify=false} "$whole" "docker://$whole"
+    return
+  fi
+  engine manifest rm "$whole" >/dev/null 2>&1 || true
+  engine manifest create "$whole"
+  for platform in "${PLATFORMS[@]}"; do
+    engine manifest add "$whole" "containers-storage:$(one_image "$name" "$platform")"
+  done
+  engine manifest push --all ${plain[0]:+--tls-verify=false} "$whole" "docker://$whole"
+}
+
+for name in "${IMAGES[@]}"; do
+  whole=$(image "$name")
+  say "Pushing $whole"
+  if [[ $TOOL == docker ]]; then
+    push_with_docker "$name" "$whole" >&2
+  else
+    push_with_buildah "$name" "$whole" >&2
+  fi
+  printf '%s\n' "$whole"
+done
+
+say "Pushing $MODULE_URL"
+digest=$("$program" push "$MODULE_URL" --module dist/mcp-gateway.wasm "${plain[@]}" --quiet)
+printf '%s@sha256:%s\n' "$MODULE_URL" "$digest"

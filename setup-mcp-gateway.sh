@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Installs the gateway into the cluster that kubectl points at, and what it needs: the Gateway API, Istio, the controller, and a
+# Gateway with an MCP endpoint. Doing it again changes only what is different. The images and the filter are those that
+# scripts/push-images.sh pushed, with the same variables: see scripts/images.sh.
+#
+#   GATEWAY_API_VERSION  installed where the Gateway API is missing; v1.6.0
+#   ISTIO_VERSION        installed with helm where Istio is missing; the newest
+#   MODE                 WasmPlugin or EnvoyFilter: docs/istio.md; WasmPlugin
+#   PLAIN_HTTP=1         the registry has no TLS
+#   TIMEOUT              how many seconds each step may take; 180
+source "$(dirname "${BASH_SOURCE[0]}")/scripts/env.sh"
+CONTAINER_TOOL=true
+source "$ROOT/scripts/images.sh"
+source "$ROOT/scripts/kubernetes.sh"
+
+[[ ${MODE:=WasmPlugin} == WasmPlugin || $MODE == EnvoyFilter ]] || fail "MODE is $MODE: write WasmPlugin or EnvoyFilter"
+[[ -n $IMAGE_PREFIX ]] ||
+  fail "which images? Set DOCKER_USERNAME to the account that scripts/push-images.sh pushed to, or REGISTRY to another registry"
+cluster
+
+if ! exists crd gateways.gateway.networking.k8s.io; then
+  version=${GATEWAY_API_VERSION:-v1.6.0}
+  say "Installing the Gateway API $version"
+  apply -f "https://github.com/kubernetes-sigs/gateway-api/releases/download/$version/standard-install.yaml"
+fi
+k wait --for=condition=Established --timeout="${TIMEOUT}s" crd/gateways.gateway.networking.k8s.io >/dev/null
+
+if ! exists gatewayclass istio; then
+  need helm "Istio is not in the cluster: install it, or helm (https://helm.sh) and let this script do so"
+  say "Installing Istio"
+  for chart in base istiod; do
+    helm upgrade --install "istio-$chart" "$chart" --repo https://istio-release.storage.googleapis.com/charts \
+      --namespace istio-system --create-namespace ${ISTIO_VERSION:+--version "$ISTIO_VERSION"} \
+      --wait --timeout "${TIMEOUT}s" >&2
+  done
+  wait_for "Istio has its GatewayClass" "$KUBECTL get pods -n istio-system" exists gatewayclass istio
+fi
+
+say "Installing the controller: $(image mcp-gateway), $MODULE_URL"
+arguments=
+[[ -z ${PLAIN_HTTP:-} ]] || arguments="
+  - target: { kind: Deployment, name: mcp-gateway-controller }
+    patch: |
+      - op: add
+        path: /spec/template/spec/containers/0/args/-
+        value: --insecure-registry=$REGISTRY"
+folder=$(overlay controller istio-manifests <<KUSTOMIZATION
+images: [{ name: mcp-gateway, newName: "${IMAGE_PREFIX}mcp-gateway", newTag: "$IMAGE_TAG" }]
+patches:
+  - target: { kind: Deployment, name: mcp-gateway-controller }
+    patch: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: { name: mcp-gateway-controller }
+      spec:
+        template:
+          spec:
+            containers:
+              - name: controller
+                env:
+                  - { name: MCP_GATEWAY_IMAGE, value: "$(image mcp-gateway)" }
+                  - { name: MCP_GATEWAY_MODULE, value: "$MODULE_URL" }$arguments
+KUSTOMIZATION
+)
+apply -k "$folder"
+k wait --for=condition=Established --timeout="${TIMEOUT}s" crd/mcpgatewayextensions.mcpgateway.dev >/dev/null
+wait_for "the controller runs" "$KUBECTL describe deployment,pods -n mcp-system" \
+  rolled_out mcp-system deployment/mcp-gateway-controller
+
+say "Installing the Gateway and its MCP endpoint"
+folder=$(overlay gateway samples/kubernetes/gateway <<KUSTOMIZATION
+patches:
+  - target: { kind: MCPGatewayExtension, name: mcp-gateway }
+    patch: |
+      - op: add
+        path: /spec/dataPath
+        value: { mode: $MODE }
+KUSTOMIZATION
+)
+apply -k "$folder"
+wait_for "the Gateway is programmed" "$KUBECTL describe gateway mcp-gateway -n gateway-system" \
+  condition gateway-system gateway/mcp-gateway Programmed
+wait_for "the endpoint is ready" "$KUBECTL describe mcpgatewayextension mcp-gateway -n mcp-system" \
+  condition mcp-system mcpgatewayextension/mcp-gateway Ready
+
+k get mcpgatewayextensions -n mcp-system
+cat <<TEXT
+
+The gateway is ready. Next:
+  ./deploy-mcp-servers.sh                   # three sample servers
+  ./test-servers.sh                         # calls them through the gateway
+  kubectl port-forward -n gateway-system service/mcp-gateway-istio 8080
+                                            # then it is at http://$PUBLIC_HOST:8080/mcp
+TEXT
