@@ -16,6 +16,20 @@ impl Front {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Body, Self::Header, Self::Broker];
 
+    /// The one that `FRONT` of the environment names: `body`, which it is without, `header` or `broker`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such front.
+    pub fn wanted() -> Self {
+        match std::env::var("FRONT").as_deref() {
+            Err(_) | Ok("body") => Self::Body,
+            Ok("header") => Self::Header,
+            Ok("broker") => Self::Broker,
+            Ok(other) => panic!("FRONT: has to be body, header or broker, not {other}"),
+        }
+    }
+
     /// Whether a call of this era goes from Envoy straight to its server.
     pub fn has_fast_path(self, era: crate::peers::Era) -> bool {
         match self {

@@ -20,13 +20,7 @@ const AT_ONCE: usize = 3;
 
 /// A gateway's configuration, for the front that is looked at: `make conformance FRONT=header` or `FRONT=broker`.
 fn config() -> Config {
-    let front = match std::env::var("FRONT").as_deref() {
-        Err(_) | Ok("body") => Front::Body,
-        Ok("header") => Front::Header,
-        Ok("broker") => Front::Broker,
-        Ok(other) => panic!("FRONT: has to be body, header or broker, not {other}"),
-    };
-    Config::new().at(front)
+    Config::new().at(Front::wanted())
 }
 
 /// A fixture, and a gateway that has it alone, without a prefix: scenarios name their tools.

@@ -1,7 +1,9 @@
 //! Every feature by clients of either era at servers of either era: directly where both are of one era, and through the
-//! gateway. `make quadrants` shows the tables, which are `docs/quadrants.md`.
+//! gateway. `make quadrants` shows the tables, which are `docs/quadrants.md`, and are to be the same with `FRONT=header` and
+//! `FRONT=broker`.
 
 use futures::{StreamExt as _, stream};
+use mcp_gateway_tests::Front;
 use mcp_gateway_tests::gateway::{Config, Gateway};
 use mcp_gateway_tests::peers::Era;
 use mcp_gateway_tests::process::{Server, root};
@@ -60,7 +62,7 @@ impl Rig {
         let starting = ServerSdk::ALL.map(async |sdk| (sdk, sdk.start(RMCP).await));
         let servers = futures::future::join_all(starting).await;
         // So short that a case can see what becomes of a question that nobody answers.
-        let config = Config::new().line("limits: { input: 5s }");
+        let config = Config::new().at(Front::wanted()).line("limits: { input: 5s }");
         let config = servers
             .iter()
             .fold(config, |config, (sdk, server)| config.server(sdk.id(), &format!("{}_", sdk.id()), &server.url));
