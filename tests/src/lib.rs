@@ -24,4 +24,4 @@ pub mod registry;
 mod wait;
 
 pub use front::Front;
-pub use wait::{PATIENCE, until, until_told, within};
+pub use wait::{PATIENCE, until, until_told, until_told_within, within};

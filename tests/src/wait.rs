@@ -30,7 +30,16 @@ pub async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// # Panics
 ///
 /// After [`PATIENCE`].
-pub async fn until_told<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until_told<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    until_told_within(PATIENCE, what, ask).await
+}
+
+/// The same, for what takes longer.
+///
+/// # Panics
+///
+/// After `patience`.
+pub async fn until_told_within<T>(patience: Duration, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let waiting = async {
         loop {
             if let Some(answer) = ask().await {
@@ -39,7 +48,7 @@ pub async fn until_told<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
             tokio::time::sleep(PERIOD).await;
         }
     };
-    in_time(waiting, || panic!("waited in vain until {what}")).await
+    tokio::time::timeout(patience, waiting).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
 }
 
 /// The outcome of `work`, that has to come within [`PATIENCE`].

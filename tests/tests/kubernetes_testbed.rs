@@ -2,7 +2,7 @@
 
 use mcp_gateway_tests::client::Http;
 use mcp_gateway_tests::kubernetes;
-use mcp_gateway_tests::{until_told, within};
+use mcp_gateway_tests::{until_told_within, within};
 
 /// A sample server, as a Deployment with a Service.
 fn sample(name: &str, replicas: u16) -> String {
@@ -50,7 +50,7 @@ fn pods_run_and_answer_at_their_service() {
         kubectl(&["delete", "deployment", "tools", "--wait", "--cascade=foreground"])
             .await
             .expect("the server is deleted");
-        until_told("no pod is left", async || {
+        until_told_within(kubernetes::PATIENCE, "no pod is left", async || {
             kubectl(&["get", "pods", "-o", "name"]).await.output.is_empty().then_some(())
         })
         .await;
@@ -63,7 +63,7 @@ fn an_image_that_does_not_exist_is_seen_in_the_pods_status() {
         let namespace = cluster.namespace().await;
         let pod = r#"{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: "nowhere.example/none:1"}]}}"#;
         cluster.apply_in(&namespace, pod).await;
-        until_told("the pod waits for its image", async || {
+        until_told_within(kubernetes::PATIENCE, "the pod waits for its image", async || {
             let pod = cluster.get(&namespace, "pod/p").await;
             (pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "ErrImagePull").then_some(())
         })
@@ -94,7 +94,7 @@ spec:
 "#;
         cluster.apply_in(&namespace, routes).await;
         let gateway = cluster.programmed(&namespace, "front").await;
-        until_told("the gateway routes to the server", async || {
+        until_told_within(kubernetes::PATIENCE, "the gateway routes to the server", async || {
             let request = Http::new().post(&format!("http://{gateway}/mcp")).header("host", "tools.example.com");
             (request.try_send("{}").await?.status != 404).then_some(())
         })

@@ -18,7 +18,11 @@ pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// A client with connections of its own.
 #[derive(Debug, Clone)]
-pub struct Http(Client<HttpConnector, Body>);
+pub struct Http {
+    client: Client<HttpConnector, Body>,
+    /// `Host`, where that is not what the URL says.
+    host: Option<String>,
+}
 
 /// A request that is being put together.
 #[derive(Debug)]
@@ -58,12 +62,23 @@ impl Default for Http {
 impl Http {
     /// A client without connections yet.
     pub fn new() -> Self {
-        Self(Client::builder(TokioExecutor::new()).build_http())
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), host: None }
+    }
+
+    /// One that asks for this host, wherever its requests go.
+    #[must_use]
+    pub fn with_host(mut self, host: &str) -> Self {
+        self.host = Some(host.to_owned());
+        self
     }
 
     /// A request. Only `Host` and the body's length are added to it.
     pub fn request(&self, method: &str, url: &str) -> Request {
-        Request { http: self.clone(), builder: http::Request::builder().method(method).uri(url) }
+        let mut builder = http::Request::builder().method(method).uri(url);
+        if let Some(host) = &self.host {
+            builder = builder.header("host", host);
+        }
+        Request { http: self.clone(), builder }
     }
 
     /// A POST of JSON, for a client that reads JSON and event streams.
@@ -160,7 +175,7 @@ impl Request {
 
     async fn try_open(self, body: Body) -> Result<Open, hyper_util::client::legacy::Error> {
         let request = self.builder.body(body).expect("the request is well-formed");
-        let (parts, body) = self.http.0.request(request).await?.into_parts();
+        let (parts, body) = self.http.client.request(request).await?.into_parts();
         Ok(Open { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 }

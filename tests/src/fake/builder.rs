@@ -5,6 +5,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// What a server does with one request.
@@ -20,6 +21,7 @@ pub(super) struct Plan {
     pub(super) sessions: bool,
     pub(super) lost: u16,
     pub(super) revision: Option<&'static str>,
+    pub(super) address: IpAddr,
     pub(super) handlers: BTreeMap<(&'static str, String), Handler>,
     pub(super) lists: BTreeMap<&'static str, Vec<Value>>,
 }
@@ -27,7 +29,8 @@ pub(super) struct Plan {
 impl Builder {
     pub(super) fn new(modern: bool) -> Self {
         let (handlers, lists) = (BTreeMap::new(), BTreeMap::new());
-        Self(Plan { modern, sessions: !modern, lost: 404, revision: None, handlers, lists })
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self(Plan { modern, sessions: !modern, lost: 404, revision: None, address, handlers, lists })
     }
 
     /// Neither session ids nor a GET stream.
@@ -48,6 +51,13 @@ impl Builder {
     #[must_use]
     pub fn settles(mut self, revision: &'static str) -> Self {
         self.0.revision = Some(revision);
+        self
+    }
+
+    /// Listens at this address instead of the loopback's.
+    #[must_use]
+    pub fn at(mut self, address: IpAddr) -> Self {
+        self.0.address = address;
         self
     }
 

@@ -65,7 +65,7 @@ impl Fake {
 
     fn new(plan: Plan, identity: Option<&Identity>) -> Self {
         let runtime = serve::runtime();
-        let (listener, address) = serve::bind(&runtime, SocketAddr::from(([127, 0, 0, 1], 0))).expect("binding a port");
+        let (listener, address) = serve::bind(&runtime, SocketAddr::new(plan.address, 0)).expect("binding a port");
         let state = Mutex::new(State { lists: plan.lists.clone(), ..State::default() });
         let reads_on = watch::channel(true).0;
         let inner =
@@ -87,6 +87,11 @@ impl Fake {
     /// Its host and port.
     pub fn authority(&self) -> String {
         self.inner.address.to_string()
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.inner.address.port()
     }
 
     /// Ends, with all connections and sessions.

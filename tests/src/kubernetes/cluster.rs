@@ -8,13 +8,14 @@ use super::{Kubectl, control_plane, istiod, kubelet, registry, services, testbed
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use std::fs::Permissions;
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 
 /// How much of a cluster a test needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub struct Cluster {
     folder: PathBuf,
     network: Network,
     namespaces: AtomicU32,
+    installed: OnceCell<()>,
     machinery: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
     // The last: its end kills what is left.
     launcher: Option<Arc<Launcher>>,
@@ -108,6 +110,7 @@ impl Cluster {
             folder,
             network,
             namespaces: AtomicU32::new(0),
+            installed: OnceCell::new(),
             machinery: Mutex::default(),
             launcher: Some(launcher),
         };
@@ -134,7 +137,7 @@ impl Cluster {
     /// Waits until the API server answers.
     pub async fn answers(&self) {
         let apiserver = self.part("kube-apiserver");
-        crate::until_told("the API server is ready", async || {
+        crate::until_told_within(super::PATIENCE, "the API server is ready", async || {
             assert!(apiserver.runs(), "the API server ended:\n{}", tail(&apiserver.log(), 20));
             self.kubectl(&["get", "--raw", "/readyz"]).await.success.then_some(())
         })
@@ -221,7 +224,7 @@ impl Cluster {
     /// Waits until a Gateway is programmed, and gives its address.
     pub async fn programmed(&self, namespace: &str, gateway: &str) -> String {
         let gateway = format!("gateway/{gateway}");
-        crate::until_told("the gateway is programmed", async || {
+        crate::until_told_within(super::PATIENCE, "the gateway is programmed", async || {
             let gateway = self.get(namespace, &gateway).await;
             let conditions = gateway["status"]["conditions"].as_array()?;
             conditions.iter().find(|condition| condition["type"] == "Programmed" && condition["status"] == "True")?;
@@ -242,6 +245,21 @@ impl Cluster {
         self.kubectl(&["-n", namespace, "get", resource, "-o", "json"]).await.json()
     }
 
+    /// Installs the gateway's CRDs and controller, unless that is done.
+    pub async fn install(&self) {
+        self.installed.get_or_init(async || super::install::install(self).await).await;
+    }
+
+    /// A folder that goes with the cluster.
+    pub(super) fn home(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+
+    /// Pushes the filter's module to the registry, as `oci://…`.
+    pub async fn push_module(&self, url: &str) {
+        super::install::push(url).await;
+    }
+
     /// One of its processes: `etcd`, `kube-apiserver`, `kube-controller-manager`, `registry` or `istiod`.
     ///
     /// # Panics
@@ -252,8 +270,8 @@ impl Cluster {
     }
 
     /// Address of what runs on the node and not in a pod: servers of the test itself.
-    pub fn node(&self) -> &'static str {
-        NODE
+    pub fn node(&self) -> IpAddr {
+        NODE.parse().expect("an address")
     }
 
     /// Host and port of the registry.

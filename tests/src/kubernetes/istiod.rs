@@ -89,7 +89,10 @@ pub(super) async fn prepare(cluster: &Cluster) {
 /// Waits until it is ready.
 pub(super) async fn ready() {
     let http = crate::client::Http::new();
-    crate::until_told("istiod is ready", async || (http.try_get(READY).await?.status == 200).then_some(())).await;
+    crate::until_told_within(super::PATIENCE, "istiod is ready", async || {
+        (http.try_get(READY).await?.status == 200).then_some(())
+    })
+    .await;
 }
 
 fn mesh() -> Value {

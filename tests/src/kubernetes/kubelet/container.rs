@@ -15,6 +15,7 @@ use std::process::{Child, Stdio};
 /// user, its group and the program.
 const BEGIN: &str = r#"
 folder=$1 user=$2 group=$3 readonly=$4; shift 4
+echo "$HOSTNAME" >/proc/sys/kernel/hostname
 mount -t tmpfs -o mode=755 tmpfs "$folder"
 mkdir "$folder/upper" "$folder/work" "$folder/root"
 root=$folder/root
@@ -66,7 +67,7 @@ impl Plan<'_> {
         let mut command = tied("nsenter");
         command
             .arg(format!("--net={}", self.network.path()))
-            .args(["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "sh", "-ec"])
+            .args(["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child=KILL", "sh", "-ec"])
             .arg(self.script(&resolver))
             .arg("container")
             .arg(work)

@@ -1,0 +1,108 @@
+//! Clients that call all the time, do what the protocol asks of them, and count.
+
+use super::Site;
+use crate::client::{Http, Modern, Reply, Session};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::task::JoinSet;
+
+/// Clients of both eras that call one tool, each one call after the other.
+#[derive(Debug)]
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    clients: JoinSet<Outcome>,
+}
+
+/// What became of calls.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Calls that were answered with a result.
+    pub answered: usize,
+    /// What was said of the others.
+    pub lost: Vec<String>,
+    /// Sessions that had to be opened anew, as the protocol allows the gateway to ask for.
+    pub reopened: usize,
+}
+
+impl Load {
+    /// Starts `each` clients of either era.
+    pub async fn start(site: &Site<'_>, tool: &str, each: usize) -> Self {
+        let (stop, mut clients) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+        for _ in 0..each {
+            let http = Http::new().with_host(&site.host);
+            clients.spawn(modern(Modern { http: http.clone(), url: site.url() }, tool.to_owned(), stop.clone()));
+            let session = Session::open_with(&http, &site.url(), "2025-11-25", &json!({})).await;
+            clients.spawn(legacy(session, tool.to_owned(), stop.clone()));
+        }
+        Self { stop, clients }
+    }
+
+    /// Ends the clients, and adds up what they saw.
+    pub async fn stop(mut self) -> Outcome {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Outcome::default();
+        while let Some(outcome) = self.clients.join_next().await {
+            let outcome = outcome.expect("a client that calls");
+            all.answered += outcome.answered;
+            all.reopened += outcome.reopened;
+            all.lost.extend(outcome.lost);
+        }
+        all
+    }
+}
+
+impl Outcome {
+    /// Prints the counts, and insists on no call having been lost.
+    ///
+    /// # Panics
+    ///
+    /// When a call was.
+    pub fn nothing_lost(&self, while_: &str) {
+        let text = format!(
+            "{while_}: {} calls answered, {} lost, {} sessions reopened\n",
+            self.answered,
+            self.lost.len(),
+            self.reopened
+        );
+        std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).ok();
+        assert!(self.lost.is_empty(), "{text}{:#?}", self.lost.iter().take(5).collect::<Vec<_>>());
+        assert!(self.answered > 0, "nobody called");
+    }
+
+    fn count(&mut self, reply: Option<&Reply>) {
+        match reply {
+            Some(reply) if reply.status == 200 && reply.text().contains("\"result\"") => self.answered += 1,
+            Some(reply) => self.lost.push(format!("{} {}", reply.status, reply.text())),
+            None => self.lost.push("no answer".to_owned()),
+        }
+    }
+}
+
+async fn modern(client: Modern, tool: String, stop: Arc<AtomicBool>) -> Outcome {
+    let mut outcome = Outcome::default();
+    let message = Modern::message("tools/call", json!({ "name": tool, "arguments": {} }));
+    while !stop.load(Ordering::Relaxed) {
+        let reply = client.post("tools/call", &tool).try_send(message.clone()).await;
+        outcome.count(reply.as_ref());
+    }
+    outcome
+}
+
+async fn legacy(mut session: Session, tool: String, stop: Arc<AtomicBool>) -> Outcome {
+    let mut outcome = Outcome::default();
+    while !stop.load(Ordering::Relaxed) {
+        let message = json!({
+            "jsonrpc": "2.0", "id": session.next_id(), "method": "tools/call",
+            "params": { "name": tool, "arguments": {} },
+        });
+        let reply = session.post().try_send(message.to_string()).await;
+        if reply.as_ref().is_some_and(|reply| reply.status == 404) {
+            session = Session::open_with(&session.http.clone(), &session.url.clone(), "2025-11-25", &json!({})).await;
+            outcome.reopened += 1;
+            continue;
+        }
+        outcome.count(reply.as_ref());
+    }
+    outcome
+}

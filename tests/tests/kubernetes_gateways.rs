@@ -1,0 +1,118 @@
+//! Several Gateways and listeners, and TLS.
+
+use mcp_gateway_tests::client::{Http, Modern, Session};
+use mcp_gateway_tests::fake::{Exchange, Fake, Identity};
+use mcp_gateway_tests::kubernetes::{self, Cluster, Mode, Site, Tunnel};
+use mcp_gateway_tests::until_told_within;
+use serde_json::json;
+
+fn server(cluster: &Cluster) -> Fake {
+    Fake::legacy().at(cluster.node()).tool("add", Exchange::who).start()
+}
+
+#[test]
+fn gateways_have_servers_of_their_own() {
+    kubernetes::test(async |cluster| {
+        let (one, two) = (Site::new(cluster, Mode::WasmPlugin).await, Site::new(cluster, Mode::EnvoyFilter).await);
+        let (first, second) = (server(cluster), server(cluster));
+        one.add("server", "a_", &first).await;
+        two.add("server", "b_", &second).await;
+        assert_eq!(one.legacy().await.tools().await, ["a_add"]);
+        assert_eq!(two.legacy().await.tools().await, ["b_add"]);
+        // A host of the one means nothing to the other.
+        let strange = Http::new().with_host(&one.host).post(&two.url()).send("{}").await;
+        assert_eq!(strange.status, 404, "{}", strange.text());
+    });
+}
+
+#[test]
+fn the_other_listener_of_a_gateway_is_untouched() {
+    kubernetes::test(async |cluster| {
+        let listeners = "[{name: mcp, port: 80, protocol: HTTP}, {name: other, port: 8080, protocol: HTTP}]";
+        let site = Site::declare(cluster, Mode::EnvoyFilter, listeners, "").await;
+        // The extension has to say which.
+        let condition = site.becomes("mcpgatewayextension/mcp", "Accepted", "False").await;
+        assert!(condition["message"].as_str().is_some_and(|message| message.contains("sectionName")), "{condition}");
+        site.kubectl(&["delete", "mcpgatewayextension", "mcp"]).await;
+        let extension = format!(
+            r"
+apiVersion: mcpgateway.dev/v1alpha1
+kind: MCPGatewayExtension
+metadata: {{name: mcp}}
+spec:
+  targetRef: {{name: front, sectionName: mcp}}
+  publicHost: {}
+  dataPath: {{mode: EnvoyFilter}}
+",
+            site.host
+        );
+        cluster.apply_in(&site.namespace, &extension).await;
+        site.answers().await;
+        let web = Fake::legacy().at(cluster.node()).start();
+        site.serve("web", &web).await;
+        let route = r"
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web}
+spec:
+  parentRefs: [{name: front, sectionName: other}]
+  rules: [{backendRefs: [{name: web, port: 8000}]}]
+";
+        cluster.apply_in(&site.namespace, route).await;
+        let url = format!("http://{}:8080/mcp", site.address);
+        until_told_within(kubernetes::PATIENCE, "the other listener routes", async || {
+            let request = Http::new().post(&url).header("x-mcp-gateway-anything", "kept");
+            request.try_send(r#"{"not":"mcp"}"#).await?;
+            web.seen().last().map(|seen| assert_eq!(seen.header("x-mcp-gateway-anything"), "kept"))
+        })
+        .await;
+    });
+}
+
+fn an_https_listener_with_an_exact_hostname(mode: Mode) {
+    kubernetes::test(async |cluster| {
+        cluster.install().await;
+        let host = format!("secure-{}.example.com", mode.name().to_lowercase());
+        let identity = Identity::of(&host);
+        let listeners = format!(
+            "[{{name: https, port: 443, protocol: HTTPS, hostname: {host}, tls: {{certificateRefs: [{{name: certificate}}]}}}}]"
+        );
+        let site = Site::declare(cluster, mode, &listeners, "").await;
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": {"name": "certificate"},
+            "stringData": {"tls.crt": identity.certificate(), "tls.key": identity.key()},
+        });
+        cluster.apply_in(&site.namespace, &secret.to_string()).await;
+        // The host that was declared is not under the listener's.
+        let condition = site.becomes("mcpgatewayextension/mcp", "Accepted", "False").await;
+        assert!(condition["message"].as_str().is_some_and(|message| message.contains(&host)), "{condition}");
+        let patch = json!({"spec": {"publicHost": host}}).to_string();
+        site.kubectl(&["patch", "mcpgatewayextension", "mcp", "--type=merge", "-p", &patch]).await;
+        site.answers().await;
+        let server = Fake::modern().at(cluster.node()).tool("add", Exchange::who).start();
+        site.add("server", "a_", &server).await;
+        let tunnel = Tunnel::to(&format!("{}:443", site.address), &host, identity.pem()).await;
+        let http = Http::new().with_host(&host);
+        let modern = Modern { http: http.clone(), url: tunnel.url("/mcp") };
+        let answer = modern.call("a_add", json!({})).await;
+        assert_eq!(answer["result"]["content"][0]["text"], server.authority(), "{answer}");
+        let legacy = Session::open_with(&http, &tunnel.url("/mcp"), "2025-11-25", &json!({})).await;
+        let answer = legacy.call("a_add", json!({})).await;
+        assert_eq!(answer["result"]["content"][0]["text"], server.authority(), "{answer}");
+        until_told_within(kubernetes::PATIENCE, "calls go by Envoy alone", async || {
+            modern.call("a_add", json!({})).await;
+            (!server.calls().last()?.header("x-request-id").is_empty()).then_some(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn an_https_listener_with_an_exact_hostname_by_wasm_plugin() {
+    an_https_listener_with_an_exact_hostname(Mode::WasmPlugin);
+}
+
+#[test]
+fn an_https_listener_with_an_exact_hostname_by_envoy_filter() {
+    an_https_listener_with_an_exact_hostname(Mode::EnvoyFilter);
+}

@@ -1,0 +1,141 @@
+//! What a registration may point at.
+
+use mcp_gateway_tests::fake::{Exchange, Fake};
+use mcp_gateway_tests::kubernetes::{self, Mode, Site};
+use serde_json::json;
+
+fn server(site: &Site<'_>) -> Fake {
+    Fake::modern().at(site.cluster.node()).tool("add", Exchange::ok).start()
+}
+
+async fn is_called(site: &Site<'_>, tool: &str) {
+    for answer in [site.legacy().await.call(tool, json!({})).await, site.modern().call(tool, json!({})).await] {
+        assert_eq!(answer["result"]["content"][0]["text"], "ok", "{tool}: {answer}");
+    }
+}
+
+fn a_route(name: &str, gateway: &str, host: &str, service: &str) -> String {
+    format!(
+        r"
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}}}
+spec:
+  parentRefs: [{gateway}]
+  hostnames: [{host}]
+  rules: [{{backendRefs: [{{name: {service}, port: 8000}}]}}]
+---
+"
+    )
+}
+
+fn targets_of_every_kind(mode: Mode) {
+    kubernetes::test(async |cluster| {
+        let site = Site::new(cluster, mode).await;
+        let namespace = &site.namespace;
+        let (by_service, by_route, by_entry) = (server(&site), server(&site), server(&site));
+        site.add("service", "service_", &by_service).await;
+
+        site.serve("routed", &by_route).await;
+        let host = format!("routed.{namespace}.example.com");
+        cluster.apply_in(namespace, &a_route("routed", "{name: front}", &host, "routed")).await;
+        site.register("route", "route_", "targetRef: {kind: HTTPRoute, name: routed}").await;
+
+        let (host, node, port) = (format!("outside.{namespace}.example.org"), cluster.node(), by_entry.port());
+        cluster.name_host(&host, &node.to_string());
+        let entry = format!(
+            r"
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: outside}}
+spec:
+  hosts: [{host}]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{{number: {port}, name: http, protocol: HTTP}}]
+  endpoints: [{{address: {node}}}]
+"
+        );
+        cluster.apply_in(namespace, &entry).await;
+        site.register("entry", "entry_", &format!("targetRef: {{kind: ServiceEntry, name: outside, port: {port}}}"))
+            .await;
+
+        for name in ["route", "entry"] {
+            site.ready(name).await;
+        }
+        for (tool, server) in [("service_add", &by_service), ("route_add", &by_route), ("entry_add", &by_entry)] {
+            is_called(&site, tool).await;
+            site.is_straight(tool, server).await;
+            is_called(&site, tool).await;
+        }
+    });
+}
+
+#[test]
+fn targets_of_every_kind_by_wasm_plugin() {
+    targets_of_every_kind(Mode::WasmPlugin);
+}
+
+#[test]
+fn targets_of_every_kind_by_envoy_filter() {
+    targets_of_every_kind(Mode::EnvoyFilter);
+}
+
+#[test]
+fn a_target_in_another_namespace_needs_its_consent() {
+    kubernetes::test(async |cluster| {
+        let site = Site::new(cluster, Mode::WasmPlugin).await;
+        let other = cluster.namespace().await;
+        let server = server(&site);
+        site.serve_in(&other, "away", &server).await;
+        let target = format!("targetRef: {{kind: Service, name: away, namespace: {other}, port: 8000}}");
+        site.register("away", "away_", &target).await;
+        let condition = site.becomes("mcpserverregistrations.mcpgateway.dev/away", "ResolvedRefs", "False").await;
+        assert_eq!(condition["reason"], "RefNotPermitted", "{condition}");
+        assert_eq!(server.seen().len(), 0, "nobody asks a server that may not be pointed at");
+
+        let grant = format!(
+            r#"
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {{name: mcp}}
+spec:
+  from:
+  - {{group: mcpgateway.dev, kind: MCPServerRegistration, namespace: {0}}}
+  - {{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: {0}}}
+  to: [{{group: "", kind: Service}}]
+"#,
+            site.namespace
+        );
+        cluster.apply_in(&other, &grant).await;
+        site.ready("away").await;
+        is_called(&site, "away_add").await;
+
+        cluster.kubectl(&["-n", &other, "delete", "referencegrant", "mcp"]).await.expect("deleting the grant");
+        site.not_ready("away").await;
+        assert_eq!(site.legacy().await.tools().await, [""; 0]);
+    });
+}
+
+#[test]
+fn registrations_of_kagentis_group_work_as_they_are() {
+    kubernetes::test(async |cluster| {
+        let site = Site::new(cluster, Mode::WasmPlugin).await;
+        let server = server(&site);
+        site.serve("weather", &server).await;
+        let host = format!("weather.{}.example.com", site.namespace);
+        cluster.apply_in(&site.namespace, &a_route("weather", "{name: front}", &host, "weather")).await;
+        let registration = r"
+apiVersion: mcp.kagenti.com/v1alpha1
+kind: MCPServerRegistration
+metadata: {name: weather}
+spec:
+  toolPrefix: weather_
+  path: /mcp
+  targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: weather}
+";
+        cluster.apply_in(&site.namespace, registration).await;
+        site.holds("mcpserverregistrations.mcp.kagenti.com/weather", "Ready").await;
+        is_called(&site, "weather_add").await;
+    });
+}
