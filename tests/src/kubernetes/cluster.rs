@@ -192,6 +192,16 @@ impl Cluster {
         Kubectl::run(&self.kubeconfig(), args, "").await
     }
 
+    /// Runs `kubectl` with something on its stdin.
+    pub async fn kubectl_with(&self, args: &[&str], input: &str) -> Kubectl {
+        Kubectl::run(&self.kubeconfig(), args, input).await
+    }
+
+    /// Runs `helm`.
+    pub async fn helm(&self, args: &[&str]) -> Kubectl {
+        Kubectl::helm(&self.kubeconfig(), args).await
+    }
+
     /// Applies resources, as YAML.
     ///
     /// # Panics

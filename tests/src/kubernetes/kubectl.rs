@@ -1,4 +1,4 @@
-//! `kubectl`, as an operator would use it.
+//! `kubectl` and `helm`, as an operator would use them.
 
 use super::testbed::program;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-/// What a command of `kubectl` said.
+/// What a command of `kubectl` or `helm` said.
 #[derive(Debug)]
 pub struct Kubectl {
     /// Whether it ended with 0.
@@ -21,7 +21,16 @@ pub struct Kubectl {
 impl Kubectl {
     /// Runs a command, with `input` on its stdin.
     pub(super) async fn run(kubeconfig: &Path, args: &[&str], input: &str) -> Self {
-        let mut child = Command::new(program("kubectl"))
+        Self::program("kubectl", kubeconfig, args, input).await
+    }
+
+    /// Runs a command of `helm`.
+    pub(super) async fn helm(kubeconfig: &Path, args: &[&str]) -> Self {
+        Self::program("helm", kubeconfig, args, "").await
+    }
+
+    async fn program(name: &str, kubeconfig: &Path, args: &[&str], input: &str) -> Self {
+        let mut child = Command::new(program(name))
             .args(args)
             .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::piped())
@@ -29,7 +38,7 @@ impl Kubectl {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .expect("kubectl is in the test bed");
+            .expect("the test bed has it");
         let mut stdin = child.stdin.take().expect("is piped");
         let text = input.to_owned();
         let writing = async move {
