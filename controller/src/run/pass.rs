@@ -69,8 +69,10 @@ impl Passes {
             let objects = render(instance);
             wanted.extend(objects.iter().filter_map(key));
             let seen = heard.get(name).cloned().unwrap_or_default();
-            let module_error =
-                extension.module.as_ref().and_then(|wanted| world.modules.get(&wanted.url)?.as_ref().err().cloned());
+            let module_error = extension.module.as_ref().and_then(|wanted| {
+                let error = world.modules.get(&wanted.url)?.as_ref().err()?;
+                Some(format!("{} ({error})", wanted.url))
+            });
             let fact = self.put_in_place(watches, &world, instance, &objects, seen, module_error, &mut again).await;
             facts.insert(name.clone(), fact);
         }
