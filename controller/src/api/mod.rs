@@ -3,6 +3,10 @@
 //! The texts at the fields are what `kubectl explain` shows. Whatever the API server can check it does, with messages that name
 //! field and fix; what depends on other resources shows up in conditions.
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "columns have fields of the same names, and the lint does not look further"
+)]
 #![allow(unreachable_pub, reason = "what the derive macro for schemas makes of each type")]
 
 mod extension;
