@@ -17,6 +17,8 @@ mod references;
 mod registration;
 mod schema;
 mod status;
+#[cfg(test)]
+mod tests;
 mod virtual_server;
 
 pub use extension::{

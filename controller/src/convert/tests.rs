@@ -135,13 +135,13 @@ spec:
 ---
 apiVersion: mcp.kuadrant.io/v1
 kind: MCPNovelty
-metadata: {name: n}
+metadata: {name: novelty}
 "#,
     );
     assert_eq!(result.others, 1);
     assert_eq!(result.resources.len(), 2);
     assert_eq!(result.resources[1]["spec"]["from"][0]["group"], "mcpgateway.dev");
-    assert_eq!(remarks(&result), ["MCPNovelty n: there is no such kind here: it is left out"]);
+    assert_eq!(remarks(&result), ["MCPNovelty novelty: there is no such kind here: it is left out"]);
 }
 
 #[test]
