@@ -1,10 +1,10 @@
 //! `mcp-gateway crds`.
 
 use crate::{Failure, console};
-use controller::api::crds;
+use controller::api::{Crd, crds};
 
 pub(crate) fn print() -> Result<(), Failure> {
-    let documents: Vec<_> = crds().iter().map(|crd| crd.yaml()).collect();
+    let documents: Vec<_> = crds().iter().map(Crd::yaml).collect();
     console::say(documents.join("---\n").trim_end());
     Ok(())
 }
