@@ -10,12 +10,20 @@ use std::path::{Path, PathBuf};
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
 pub(crate) fn convert(args: &ConvertArgs) -> Result<(), Failure> {
-    let (mut converted, mut others, mut documents) = (0, 0, Vec::new());
+    let (mut converted, mut others, mut unread, mut documents) = (0, 0, 0, Vec::new());
     for input in &args.inputs {
         for file in files(input)? {
             let shown = file.display();
             let yaml = fs::read_to_string(&file).map_err(|error| format!("{shown}: cannot be read: {error}"))?;
-            let result = resources::convert(&yaml).map_err(|error| format!("{shown}: is no YAML: {error}"))?;
+            // A folder may also hold templates, which say nothing by themselves.
+            let result = match resources::convert(&yaml) {
+                Ok(result) => result,
+                Err(error) => {
+                    console::complain(&format!("{shown}: is no YAML and left out: {error}"));
+                    unread += 1;
+                    continue;
+                }
+            };
             for remark in &result.remarks {
                 console::complain(&format!("{shown}: {remark}"));
             }
@@ -33,7 +41,7 @@ pub(crate) fn convert(args: &ConvertArgs) -> Result<(), Failure> {
         console::say(documents.join("---\n").trim_end());
     }
     console::complain(&format!("{converted} resources converted, {others} of other groups left as they are"));
-    Ok(())
+    if unread == 0 { Ok(()) } else { Err(format!("{unread} files could not be read: correct or remove them")) }
 }
 
 /// The files that `input` stands for, by name.
