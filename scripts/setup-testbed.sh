@@ -61,7 +61,7 @@ if [[ ! -e $dir/.complete ]]; then
     GOCACHE=$(mktemp -d)
     export GOCACHE
     trap 'rm -rf "${work:-}" "$GOCACHE"' EXIT
-    CGO_ENABLED=0 GOGC=400 GOFLAGS=-mod=readonly go build "${flags[@]}" -o "$dir/bin/" "${packages[@]}" >&2
+    CGO_ENABLED=0 GOGC=400 GOFLAGS="-mod=readonly -buildvcs=false" go build "${flags[@]}" -o "$dir/bin/" "${packages[@]}" >&2
     break
   done
   module() { go mod download "$1" && go list -m -f '{{.Dir}}' "$1"; }
