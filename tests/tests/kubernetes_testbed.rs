@@ -2,6 +2,7 @@
 
 use mcp_gateway_tests::client::Http;
 use mcp_gateway_tests::kubernetes;
+use mcp_gateway_tests::kubernetes::{Cluster, Size};
 use mcp_gateway_tests::{until_told_within, within};
 
 /// A sample server, as a Deployment with a Service.
@@ -55,6 +56,33 @@ fn pods_run_and_answer_at_their_service() {
         })
         .await;
     });
+}
+
+#[test]
+fn a_cluster_that_ends_leaves_no_process_of_its_pods_behind() {
+    let cluster = Cluster::start(Size::Whole);
+    let listen = "127.0.0.1:9417";
+    kubernetes::test_on(&cluster, async |cluster| {
+        let namespace = cluster.namespace().await;
+        let manifest = sample("left", 1).replace("0.0.0.0:9000", listen).replace("9000", "9417");
+        cluster.apply_in(&namespace, &manifest).await;
+        until_told_within(kubernetes::PATIENCE, "the program runs", async || programs_with(listen)).await;
+    });
+    drop(cluster);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        until_told_within(kubernetes::PATIENCE, "no such program runs", async || {
+            programs_with(listen).is_none().then_some(())
+        })
+        .await;
+    });
+}
+
+/// Whether any process of this machine has this argument.
+fn programs_with(argument: &str) -> Option<()> {
+    let processes = std::fs::read_dir("/proc").expect("the processes").flatten();
+    let mut arguments = processes.filter_map(|process| std::fs::read_to_string(process.path().join("cmdline")).ok());
+    arguments.any(|all| all.starts_with("/sample-tools") && all.split('\0').any(|one| one == argument)).then_some(())
 }
 
 #[test]

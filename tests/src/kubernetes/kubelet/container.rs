@@ -27,9 +27,11 @@ file() { mkdir -p "$root${2%/*}"; rm -f "$root$2"; : >"$root$2"; mount --bind "$
 put() { if [ -d "$1" ]; then folder "$1" "$2"; else file "$1" "$2"; fi; }
 "#;
 
+/// A change of the user clears the signal that `unshare` has set for its own end, so it is set again behind it.
 const BECOME: &str = r#"
 [ "$readonly" = false ] || mount -o remount,ro "$root"
-exec setpriv --no-new-privs -- chroot --userspec="$user:$group" --groups="$group" "$root" "$@"
+exec setpriv --no-new-privs -- chroot --userspec="$user:$group" --groups="$group" "$root" \
+  /usr/bin/setpriv --pdeathsig KILL -- "$@"
 "#;
 
 /// What a container is started with.
