@@ -2,6 +2,7 @@
 
 use mcp_gateway_tests::kubernetes::{self, Cluster};
 use mcp_gateway_tests::process::root;
+use mcp_gateway_tests::until_told;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -124,6 +125,12 @@ async fn install(cluster: &Cluster) {
     cluster.kubectl(&["apply", "--server-side", "-k", &crds.display().to_string()]).await.expect("they are taken");
     let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
     cluster.kubectl(&wait).await.expect("they are established");
+    // Only this command asks anew what kinds there are; others go by what was heard before.
+    until_told("the short names are known", async || {
+        let known = cluster.kubectl(&["api-resources", "--api-group=mcpgateway.dev"]).await.output;
+        ["mcpsr", "mcpge", "mcpvs"].iter().all(|short| known.contains(short)).then_some(())
+    })
+    .await;
 }
 
 fn read(yaml: &str) -> Value {
@@ -203,9 +210,9 @@ fn fields_are_explained_and_lists_show_what_an_operator_asks_first() {
         install(cluster).await;
         let namespace = cluster.namespace().await;
         for (field, text) in [
-            ("mcpsr.spec.prefix --api-version=mcpgateway.dev/v1alpha1", "Cannot be changed"),
-            ("mcpsr.spec.targetRef.kind --api-version=mcpgateway.dev/v1alpha1", "ENUM: HTTPRoute Service ServiceEntry"),
-            ("mcpsr.spec.toolPrefix --api-version=mcp.kagenti.com/v1alpha1", "weather_"),
+            ("mcpsr.spec.prefix", "Cannot be changed"),
+            ("mcpsr.spec.targetRef.kind", "ENUM: HTTPRoute Service ServiceEntry"),
+            ("mcpserverregistrations.spec.toolPrefix --api-version=mcp.kagenti.com/v1alpha1", "weather_"),
             ("mcpge.spec.dataPath.mode", "every call goes straight to its server"),
             ("mcpge.spec.limits.heldBody", "until the tool's name is known"),
             ("mcpvs.spec.tools", "prefix included"),
@@ -239,8 +246,33 @@ fn fields_are_explained_and_lists_show_what_an_operator_asks_first() {
         );
         let wide = cluster.kubectl(&["-n", &namespace, "get", kinds, "-o", "wide"]).await.expect("they are listed");
         assert!(wide.contains("It refuses connections."), "{wide}");
-        let all = cluster.kubectl(&["-n", &namespace, "get", "mcp-gateway"]).await.expect("they have a category");
-        assert!(all.contains("weather"), "{all}");
+    });
+}
+
+#[test]
+fn the_short_name_means_our_registrations_and_the_category_shows_those_of_either_group() {
+    kubernetes::test_api(async |cluster| {
+        install(cluster).await;
+        let namespace = cluster.namespace().await;
+        cluster.apply_in(&namespace, &resource(REGISTRATION, "ours", "{targetRef: {name: r}}")).await;
+        cluster.apply_in(&namespace, &resource(KAGENTI, "theirs", "{targetRef: {name: r}}")).await;
+        let get = async |what: &[&str]| {
+            let args = [&["-n", &namespace, "get", "-o", "name"], what].concat();
+            let got = cluster.kubectl(&args).await;
+            assert!(!got.error.contains("could also match"), "{}", got.error);
+            got.expect("they are listed").lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let ours = "mcpserverregistration.mcpgateway.dev/ours";
+        let theirs = "mcpserverregistration.mcp.kagenti.com/theirs";
+        let ways: [&[&str]; 5] =
+            [&["mcpsr"], &["mcpsr", "ours"], &["mcpsr/ours"], &["mcpsr,mcpge"], &["mcpsr.mcpgateway.dev"]];
+        for way in ways {
+            assert_eq!(get(way).await, [ours], "{way:?}");
+        }
+        assert_eq!(
+            get(&["mcp-gateway"]).await.iter().filter(|name| [ours, theirs].contains(&name.as_str())).count(),
+            2
+        );
     });
 }
 

@@ -1,4 +1,7 @@
 //! `MCPServerRegistration` of the group `mcp.kagenti.com`, as clusters have it: fields, defaults, columns and status are a contract.
+//!
+//! Its short name `mcpsr` is left to the kind of [`GROUP`](super::GROUP): of two kinds with one short name `kubectl` takes the group that
+//! sorts first, so nobody would see the other. A category shows both.
 
 use super::schema;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -13,7 +16,7 @@ use serde::{Deserialize, Serialize};
     version = "v1alpha1",
     kind = "MCPServerRegistration",
     plural = "mcpserverregistrations",
-    shortname = "mcpsr",
+    category = "mcp-gateway",
     namespaced,
     status = "RegistrationStatus",
     derive = "PartialEq",

@@ -80,9 +80,12 @@ fn limits_are_read_in_the_units_of_kubernetes() {
 }
 
 #[test]
-fn the_older_group_has_its_fields_columns_and_short_name() {
+fn the_older_group_has_its_fields_and_columns_and_leaves_the_short_name_to_ours() {
     let crd = serde_json::to_value(kagenti::MCPServerRegistration::crd()).expect("it can be written");
-    assert_eq!(crd["spec"]["names"]["shortNames"], json!(["mcpsr"]));
+    assert_eq!(crd["spec"]["names"].get("shortNames"), None);
+    let ours = serde_json::to_value(MCPServerRegistration::crd()).expect("it can be written");
+    assert_eq!(ours["spec"]["names"]["shortNames"], json!(["mcpsr"]));
+    assert_eq!(crd["spec"]["names"]["categories"], ours["spec"]["names"]["categories"]);
     let version = &crd["spec"]["versions"][0];
     let columns = version["additionalPrinterColumns"].as_array().expect("there are columns");
     let names: Vec<_> = columns.iter().filter_map(|column| column["name"].as_str()).collect();

@@ -33,6 +33,8 @@ impl Kubectl {
         let mut child = Command::new(program(name))
             .args(args)
             .env("KUBECONFIG", kubeconfig)
+            // Other clusters have the same address, and what they know is not what this one does.
+            .env("KUBECACHEDIR", kubeconfig.with_extension("cache"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
