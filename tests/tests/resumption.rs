@@ -1,12 +1,17 @@
 //! Streams that break, and go on by `Last-Event-ID` for servers that offer it.
 
-use mcp_gateway_tests::client::Session;
-use mcp_gateway_tests::fake::{Exchange, Fake};
+use mcp_gateway_tests::client::{Events, Http, Modern, Session, initialize};
+use mcp_gateway_tests::fake::{Exchange, Fake, Recorded};
 use mcp_gateway_tests::gateway::Config;
-use mcp_gateway_tests::{Front, at_every_front, peers};
+use mcp_gateway_tests::{Front, at_every_front, peers, until};
 use serde_json::{Value, json};
+use sse_stream::Sse;
 
-at_every_front!(a_client_that_lost_its_stream_misses_nothing);
+at_every_front!(
+    a_client_that_lost_its_stream_misses_nothing,
+    a_client_that_can_resume_a_stream_is_left_to_it,
+    a_client_that_cannot_resume_a_stream_gets_all_of_it,
+);
 
 /// What a message tells of the call: a step, or its answer. The server repeats what belongs to other calls, too.
 fn step(data: &str) -> Option<String> {
@@ -48,22 +53,73 @@ async fn a_client_that_lost_its_stream_misses_nothing(front: Front) {
     assert_eq!(seen, ["1", "2", "3", "4", "answer"]);
 }
 
+/// A server whose tool `polled` answers on a stream that the client has to come back for.
+fn polled() -> Fake {
+    let tool = async |x: Exchange| {
+        let (server, session) = (x.server.clone(), x.request.session().to_owned());
+        let answer = x.response(r#"{"content":[{"type":"text","text":"the rest"}]}"#);
+        x.events().bytes("id: first\nretry: 10\ndata:\n\n");
+        let resumes = |get: &Recorded| get.header("last-event-id") == "first" && get.session() == session;
+        until("the server is asked for the rest", || server.all("GET").into_iter().find(resumes)).await;
+        until("the rest can be sent", || server.say(&session, &answer).then_some(())).await;
+    };
+    Fake::legacy().tool("polled", tool).tool("echo", Exchange::ok).start()
+}
+
 /// A stream that can be resumed may end before its answer: the client asks for the rest, and an error would be a second answer.
-#[tokio::test]
-async fn a_stream_that_the_server_ends_early_is_no_error_where_it_can_be_resumed() {
-    let server = Fake::legacy()
-        .tool("polled", async |x| {
-            x.events().bytes("id: first\nretry: 10\ndata:\n\n");
-        })
-        .tool("echo", Exchange::ok)
-        .start();
-    let gateway = Config::new().server("a", "p_", &server.url()).start().await;
+async fn a_client_that_can_resume_a_stream_is_left_to_it(front: Front) {
+    let server = polled();
+    let gateway = Config::new().at(front).server("a", "p_", &server.url()).start().await;
     let session = Session::open(gateway.url()).await;
     let mut events = session.call_events("p_polled").await;
-    assert_eq!(events.event().await.unwrap().id.as_deref(), Some("a:first"));
-    assert!(events.event().await.is_none());
+    let first = until_event(&mut events).await.unwrap();
+    assert_eq!((first.id.as_deref(), first.retry), (Some("a:first"), Some(10)));
+    assert!(until_event(&mut events).await.is_none());
     let get = session.request("GET").header("accept", "text/event-stream").header("last-event-id", "a:first");
-    let _resumed = get.open("").await.events();
-    let asked = || server.all("GET").into_iter().find(|get| get.header("last-event-id") == "first");
-    mcp_gateway_tests::until("the server is asked for the rest", asked).await;
+    let rest = get.open("").await.events().message().await;
+    assert_eq!(rest["result"]["content"][0]["text"], "the rest");
+}
+
+/// The next event that is one, and no comment to keep the connection open.
+async fn until_event(events: &mut Events) -> Option<Sse> {
+    loop {
+        let event = events.event().await?;
+        if event.id.is_some() || event.data.is_some() {
+            return Some(event);
+        }
+    }
+}
+
+/// Answers in JSON, streams made of several, HTTP+SSE and the modern era have nothing to resume: there the gateway does it.
+async fn a_client_that_cannot_resume_a_stream_gets_all_of_it(front: Front) {
+    let server = polled();
+    let gateway = Config::new().at(front).server("a", "p_", &server.url()).start().await;
+    let rest = |message: &Value| message["result"]["content"][0]["text"] == "the rest";
+    let call =
+        json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "p_polled", "arguments": {}}});
+    let modern = Modern::new(gateway.url()).call("p_polled", json!({})).await;
+    assert!(rest(&modern), "{modern}");
+
+    let session = Session::open(gateway.url()).await;
+    let only_json = session.post().replace("accept", Some("application/json"));
+    let reply = only_json.send(call.to_string()).await.message();
+    assert!(rest(&reply), "{reply}");
+
+    let session = Session::open_with(&Http::new(), gateway.url(), "2025-03-26", &json!({})).await;
+    let mut other = call.clone();
+    (other["id"], other["params"]["name"]) = (json!(8), json!("p_echo"));
+    let mut events = session.post().open(json!([call, other]).to_string()).await.events();
+    let (one, two) = (events.message().await, events.message().await);
+    let mut ids = [&one, &two].map(|message| (message["id"].clone(), rest(message)));
+    ids.sort_by_key(|(id, _)| id.as_u64());
+    assert_eq!(ids, [(json!(7), true), (json!(8), false)]);
+
+    let http = Http::new();
+    let mut events = http.request("GET", &gateway.at("/sse")).open("").await.events();
+    let url = gateway.at(&events.data().await.unwrap());
+    http.post(&url).send(initialize("2024-11-05", &json!({}))).await;
+    events.message().await;
+    http.post(&url).send(call.to_string()).await;
+    let answer = events.message().await;
+    assert!(rest(&answer), "{answer}");
 }

@@ -34,6 +34,8 @@ pub(crate) struct Delivery {
     pub(crate) id: Id,
     /// What the client can read.
     pub(crate) accepts: Accepts,
+    /// Whether the client can have a stream resumed that ends before its answer.
+    pub(crate) resumes: bool,
     /// How the server's messages become the client's.
     pub(crate) rules: Rules,
     /// For a client of an older revision.

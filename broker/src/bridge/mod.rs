@@ -37,6 +37,8 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     /// What the client can read.
     pub(crate) accepts: Accepts,
+    /// Whether the client can have a stream resumed that ends before its answer (legacy).
+    pub(crate) resumes: bool,
     /// How the server's messages become the client's.
     pub(crate) rules: Rules,
 }
@@ -67,6 +69,7 @@ pub(crate) async fn legacy(session: &Arc<Session>, request: Request, headers: &H
         in_flight: Some(in_flight),
         id: request.id,
         accepts: request.accepts,
+        resumes: request.resumes,
         rules: request.rules,
         level,
     };
@@ -151,6 +154,7 @@ pub(crate) async fn modern(
         in_flight: None,
         id: request.id,
         accepts: request.accepts,
+        resumes: false,
         rules: request.rules,
         level: Leveller::idle(),
     };

@@ -33,12 +33,12 @@ async fn pump(mut delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes
     let mut cursor = Cursor::default();
     let gone = gone(&client, delivery.era);
     tokio::pin!(gone);
-    let refusal = loop {
+    let refused = loop {
         let chunk = tokio::select! {
             chunk = body.next() => chunk,
             () = delivery.ended.cancelled() => {
                 let message = format!("The session ended before server {} answered.", delivery.server.name());
-                break Refusal::upstream(delivery.era, message);
+                break Some(Refusal::upstream(delivery.era, message));
             }
             () = &mut gone => return,
         };
@@ -46,18 +46,20 @@ async fn pump(mut delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes
             Some(Ok(chunk)) => chunk,
             // Whoever cancelled it waits for nothing.
             Some(Err(UpstreamError::Cancelled)) => return,
+            // The server has its client come back for the rest, as one does that answers late.
+            None if delivery.resumes && cursor.position().is_known() => break None,
             ended => {
                 let error = ended.and_then(Result::err).unwrap_or(UpstreamError::Closed);
                 // A client that went away asks for the rest itself.
                 if editor.answered() || client.is_closed() {
-                    break delivery.failed(&error);
+                    break Some(delivery.failed(&error));
                 }
                 let end: &'static [u8] = if cursor.cut() { b"\n\n" } else { b"" };
                 let resumed = tokio::select! {
                     resumed = delivery.resume(cursor.position()) => resumed,
                     () = delivery.ended.cancelled() => None,
                 };
-                let Some(resumed) = resumed else { break delivery.failed(&error) };
+                let Some(resumed) = resumed else { break Some(delivery.failed(&error)) };
                 body = resumed;
                 Bytes::from_static(end)
             }
@@ -66,7 +68,9 @@ async fn pump(mut delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes
         let mut out = Vec::with_capacity(chunk.len() + 64);
         editor.push(&chunk, &mut out);
         delivery.note(&editor);
-        let Ok(out) = delivery.level.push(out) else { break delivery.failed(&UpstreamError::TooLarge(ANSWER_LIMIT)) };
+        let Ok(out) = delivery.level.push(out) else {
+            break Some(delivery.failed(&UpstreamError::TooLarge(ANSWER_LIMIT)));
+        };
         if !out.is_empty() && client.send(out.into()).await.is_err() && delivery.era == Era::Modern {
             return;
         }
@@ -74,7 +78,7 @@ async fn pump(mut delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes
     let mut last = Vec::new();
     editor.finish(&mut last);
     let mut last = delivery.level.push(last).unwrap_or_default();
-    if !editor.answered() {
+    if let Some(refusal) = refused.filter(|_| !editor.answered()) {
         tracing::warn!(server = delivery.server.name(), reason = %refusal.message, "a stream ended before its answer");
         // Whatever event was cut off is ended first.
         last.extend_from_slice(b"\n\n");

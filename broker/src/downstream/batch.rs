@@ -97,7 +97,8 @@ async fn one(
             let (head, filter) = (Head::default(), FromFilter::default());
             match Scope::of(app, Era::Legacy, &headers) {
                 Ok(scope) => {
-                    let posted = Posted { head, headers: &headers, accepts, envelope, body, filter, scope };
+                    let resumes = false;
+                    let posted = Posted { head, headers: &headers, accepts, resumes, envelope, body, filter, scope };
                     relay::answer(app, session, &posted).await
                 }
                 Err(refusal) => Messages::one(refusal.body(envelope.id.as_ref())),

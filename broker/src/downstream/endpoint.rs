@@ -4,9 +4,10 @@ use super::body::{self, Unread};
 use super::scope::Scope;
 use super::splice::Splice;
 use super::{App, elsewhere, get, legacy, modern, reply};
+use crate::bridge;
 use crate::peers::Message;
 use crate::resolve::{self, Owner};
-use crate::upstream::Registry;
+use crate::upstream::{Registry, Server};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -30,6 +31,8 @@ pub(super) struct Posted<'a> {
     pub(super) head: Head<'a>,
     pub(super) headers: &'a HeaderMap,
     pub(super) accepts: Accepts,
+    /// Whether the client can ask for the rest of the answer's stream: what it gets is that stream, and not one made of many.
+    pub(super) resumes: bool,
     pub(super) envelope: Envelope,
     pub(super) body: Bytes,
     /// What the filter says about the message.
@@ -75,6 +78,11 @@ impl Posted<'_> {
     /// The id to answer with.
     pub(super) fn id(&self) -> Option<&Id> {
         self.envelope.id.as_ref()
+    }
+
+    /// The message for one server, as the bridge takes it: its `id`, and the `body` and `rules` for this server.
+    pub(super) fn bridged(&self, server: Arc<Server>, id: &Id, body: Bytes, rules: Rules) -> bridge::Request {
+        bridge::Request { server, id: id.clone(), body, accepts: self.accepts, resumes: self.resumes, rules }
     }
 
     /// The server that a call is for.
@@ -177,7 +185,7 @@ async fn post(
             return reply::refusal(&refusal, envelope.id.as_ref(), accepts);
         }
     };
-    let posted = Posted { head: *head, headers, accepts, envelope, body, filter, scope };
+    let posted = Posted { head: *head, headers, accepts, resumes: era == Era::Legacy, envelope, body, filter, scope };
     let answer = match era {
         Era::Legacy => legacy::post(app, &posted).await,
         Era::Modern => modern::post(app, &posted).await,

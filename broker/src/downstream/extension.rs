@@ -60,7 +60,7 @@ fn within(posted: &Posted<'_>, era: Era, method: &str) -> Result<(), Refusal> {
 /// Without a prefix nothing but ids is edited: what else an extension's messages hold, only its server knows.
 fn request(server: Arc<Server>, posted: &Posted<'_>, id: &Id) -> bridge::Request {
     let rules = Rules::new(server.name(), "", &[]);
-    bridge::Request { server, id: id.clone(), body: posted.body.clone(), accepts: posted.accepts, rules }
+    posted.bridged(server, id, posted.body.clone(), rules)
 }
 
 /// The server that a notification belongs to which is none of MCP's own.

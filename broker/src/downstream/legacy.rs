@@ -110,7 +110,7 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
                 let Owner { server, added } = posted.owner(&app.registry, Era::Legacy, &call).await?;
                 let rules = resolve::rules(&app.registry, &server);
                 let body = posted.own_form(&call.target, &added, &rules);
-                let request = bridge::Request { server, id: id.clone(), body, accepts, rules };
+                let request = posted.bridged(server, id, body, rules);
                 return bridge::legacy(session, request, posted.headers).await;
             }
             match tasks::legacy(app, session, posted, id).await {
@@ -234,7 +234,7 @@ async fn complete(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, i
     }
     let rules = resolve::rules(&app.registry, &server);
     let body = posted.own_form(target, &added, &rules);
-    let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
+    let request = posted.bridged(server, id, body, rules);
     bridge::legacy(session, request, posted.headers).await
 }
 

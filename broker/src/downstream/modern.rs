@@ -77,7 +77,7 @@ async fn forward(
     let rules = resolve::rules(&app.registry, &server);
     let body = posted.own_form(target, &added, &rules);
     let crossed = server.way(Era::Modern, false) == Some(Way::Crossed);
-    let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
+    let request = posted.bridged(server, id, body, rules);
     if crossed {
         let home = app.legacy_servers.elsewhere(&posted.body);
         if let Some(passed) = elsewhere::at(app, Era::Modern, home, Message::posted(posted)).await {

@@ -205,9 +205,8 @@ fn accept(
     let scope = Scope::of(app, Era::Legacy, &headers)?;
     let (app, connection) = (Arc::clone(app), Arc::clone(connection));
     tokio::spawn(async move {
-        let filter = FromFilter::default();
-        let posted =
-            Posted { head: Head::default(), headers: &headers, accepts: Accepts::BOTH, envelope, body, filter, scope };
+        let (head, accepts, filter) = (Head::default(), Accepts::BOTH, FromFilter::default());
+        let posted = Posted { head, headers: &headers, accepts, resumes: false, envelope, body, filter, scope };
         let answering = async {
             let messages = match &session {
                 Some(session) if posted.envelope.batch => {

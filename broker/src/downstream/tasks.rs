@@ -44,7 +44,7 @@ pub(super) async fn legacy(
         "tasks/get" | "tasks/result" | "tasks/cancel" => Some(
             async {
                 let Task { server, body, rules, .. } = task(app, Era::Legacy, session.asks_back(), posted).await?;
-                let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
+                let request = posted.bridged(server, id, body, rules);
                 bridge::legacy(session, request, posted.headers).await
             }
             .await,
@@ -56,7 +56,7 @@ pub(super) async fn legacy(
 /// Answers a modern client's `tasks/get`, `tasks/update` or `tasks/cancel`.
 pub(super) async fn modern(app: &App, posted: &Posted<'_>, id: &Id, method: &str) -> Result<Response, Refusal> {
     let Task { server, own, body, rules } = task(app, Era::Modern, false, posted).await?;
-    let request = bridge::Request { server, id: id.clone(), body, accepts: posted.accepts, rules };
+    let request = posted.bridged(server, id, body, rules);
     bridge::modern(request, method, Some(&own), posted.headers, app.ending.clone()).await
 }
 

@@ -29,6 +29,11 @@ impl Position {
         self.tries = 0;
     }
 
+    /// Whether there is an event to resume after.
+    pub fn is_known(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// The id to resume after; `None` if the stream cannot be resumed, or has been too often. Waits as long as the server said.
     pub async fn again(&mut self) -> Option<String> {
         let last = self.last.clone().filter(|_| self.tries < TRIES)?;

@@ -124,7 +124,7 @@ impl LegacyServers {
         headers: &HeaderMap,
     ) -> Result<Response, Refusal> {
         let inner = &self.0;
-        let bridge::Request { server, id, body, accepts, rules } = request;
+        let bridge::Request { server, id, body, accepts, rules, .. } = request;
         let text = String::from_utf8_lossy(&body);
         let said =
             Said::read(&text).ok_or_else(|| invalid("params and params._meta have to be objects.".to_owned()))?;
