@@ -96,28 +96,98 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "input in several rounds",
-        plan: |place| asks(place, "rounds", json!({ "First name?": named("Ada"), "Last name?": named("Lovelace") })),
+        plan: |place| asks(place, "rounds", both_names()),
         judge: |_, seen| answered(seen, json!([{ "first": named("Ada") }, { "last": named("Lovelace") }])),
     },
     Case {
         name: "several inputs at once",
-        plan: |place| {
-            let answers = json!({
-                "First name?": named("Ada"), "sampling/createMessage": sampled(), "roots/list": roots(),
-            });
-            asks(place, "many", answers)
-        },
+        plan: |place| asks(place, "many", everything()),
         judge: |_, seen| answered(seen, json!([{ "name": named("Ada"), "sample": sampled(), "roots": roots() }])),
+    },
+    Case {
+        name: "prompts: get, with elicitation",
+        plan: |place| inside(prompt(place, "form"), json!({ "Who are you?": accepted() })),
+        judge: |place, seen| {
+            prompted(seen, json!([{ "form": accepted() }]))?;
+            was_asked(place, seen, "form", "form")
+        },
+    },
+    Case {
+        name: "prompts: get, with sampling and roots, all at once",
+        plan: |place| inside(prompt(place, "many"), everything()),
+        judge: |_, seen| prompted(seen, json!([{ "name": named("Ada"), "sample": sampled(), "roots": roots() }])),
+    },
+    Case {
+        name: "prompts: get, with input in several rounds",
+        plan: |place| inside(prompt(place, "rounds"), both_names()),
+        judge: |_, seen| prompted(seen, json!([{ "first": named("Ada") }, { "last": named("Lovelace") }])),
+    },
+    Case {
+        name: "resources: read, with elicitation",
+        plan: |place| inside(resource(place, "form"), json!({ "Who are you?": accepted() })),
+        judge: |place, seen| {
+            read(place, seen, "form", json!([{ "form": accepted() }]))?;
+            was_asked(place, seen, "form", "form")
+        },
+    },
+    Case {
+        name: "resources: read, with sampling and roots, all at once",
+        plan: |place| inside(resource(place, "many"), everything()),
+        judge: |place, seen| {
+            read(place, seen, "many", json!([{ "name": named("Ada"), "sample": sampled(), "roots": roots() }]))
+        },
+    },
+    Case {
+        name: "resources: read, with input in several rounds",
+        plan: |place| inside(resource(place, "rounds"), both_names()),
+        judge: |place, seen| {
+            read(place, seen, "rounds", json!([{ "first": named("Ada") }, { "last": named("Lovelace") }]))
+        },
     },
 ];
 
 fn asks(place: &Place, what: &str, answers: Value) -> Value {
-    json!({ "steps": [call(place, "ask", json!({ "what": what }))], "answers": answers })
+    inside(call(place, "ask", json!({ "what": what })), answers)
+}
+
+/// One step, and what is answered while it runs.
+fn inside(step: Value, answers: Value) -> Value {
+    json!({ "steps": [step], "answers": answers })
+}
+
+fn prompt(place: &Place, what: &str) -> Value {
+    json!({ "op": "get", "name": place.name("interview"), "arguments": { "what": what } })
+}
+
+fn interview(place: &Place, what: &str) -> String {
+    place.uri(&format!("doc://interviews/{what}"))
+}
+
+fn resource(place: &Place, what: &str) -> Value {
+    json!({ "op": "read", "uri": interview(place, what) })
 }
 
 /// The server got these answers, round by round.
 fn answered(seen: &Seen, answers: Value) -> Verdict {
     seen.expect(0, &json!({ "structuredContent": { "answers": answers } }))
+}
+
+/// The prompt has these answers in it, round by round.
+fn prompted(seen: &Seen, answers: Value) -> Verdict {
+    inside_text(&seen.result(0)?["messages"][0]["content"]["text"], &answers)
+}
+
+/// The resource has these answers in it, round by round.
+fn read(place: &Place, seen: &Seen, what: &str, answers: Value) -> Verdict {
+    let contents = &seen.result(0)?["contents"][0];
+    contains(&contents["uri"], &json!(interview(place, what)))?;
+    inside_text(&contents["text"], &answers)
+}
+
+fn inside_text(text: &Value, answers: &Value) -> Verdict {
+    let given: Value =
+        serde_json::from_str(text.as_str().unwrap_or_default()).map_err(|error| format!("{error}: {text}"))?;
+    contains(&given, answers)
 }
 
 /// The client was asked once, for what the server wanted to know. Its message may have the server's name in front.
@@ -132,6 +202,14 @@ fn was_asked(place: &Place, seen: &Seen, what: &str, key: &str) -> Verdict {
         wanted["params"]["message"] = json!(shown);
     }
     contains(asked, &wanted).map_err(|fault| format!("asked{fault}"))
+}
+
+fn both_names() -> Value {
+    json!({ "First name?": named("Ada"), "Last name?": named("Lovelace") })
+}
+
+fn everything() -> Value {
+    json!({ "First name?": named("Ada"), "sampling/createMessage": sampled(), "roots/list": roots() })
 }
 
 fn accepted() -> Value {
