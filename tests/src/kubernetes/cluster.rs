@@ -4,7 +4,7 @@ use super::launcher::Launcher;
 use super::network::{NODE, Network};
 use super::part::Part;
 use super::services::Hosts;
-use super::{Kubectl, control_plane, istiod, kubelet, registry, services, testbed};
+use super::{Authorizer, Kubectl, control_plane, istiod, kubelet, registry, services, testbed};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use std::fs::Permissions;
 use std::io::Write as _;
@@ -34,6 +34,7 @@ pub struct Cluster {
     folder: PathBuf,
     network: Network,
     namespaces: AtomicU32,
+    authorizer: Authorizer,
     installed: OnceCell<()>,
     machinery: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
     // The last: its end kills what is left.
@@ -110,6 +111,7 @@ impl Cluster {
             folder,
             network,
             namespaces: AtomicU32::new(0),
+            authorizer: Authorizer::default(),
             installed: OnceCell::new(),
             machinery: Mutex::default(),
             launcher: Some(launcher),
@@ -160,6 +162,7 @@ impl Cluster {
         let hosts = self.hosts.clone().expect("a whole cluster has them");
         let launcher = self.launcher.clone().expect("there until it is dropped");
         let (folder, network) = (self.folder.clone(), self.network.path());
+        let authorizer = self.authorizer.clone();
         let network = std::fs::File::open(network).expect("the network is there");
         let work = move || {
             Network::of(network).enter();
@@ -169,6 +172,7 @@ impl Cluster {
                 let client = client(&kubeconfig).await;
                 tokio::spawn(services::run(client.clone(), hosts.clone()));
                 tokio::spawn(kubelet::run(client, folder, hosts, launcher));
+                tokio::spawn(authorizer.serve());
                 let _ = stopped.await;
             });
             runtime.shutdown_background();
@@ -282,6 +286,16 @@ impl Cluster {
     /// Address of what runs on the node and not in a pod: servers of the test itself.
     pub fn node(&self) -> IpAddr {
         NODE.parse().expect("an address")
+    }
+
+    /// Whom `CUSTOM` policies of [`PROVIDER`](super::PROVIDER) ask.
+    pub fn authorizer(&self) -> &Authorizer {
+        &self.authorizer
+    }
+
+    /// Asks the Envoy of a pod, by the beginning of the pod's name, for a page of its own: `None` if it does not answer.
+    pub async fn envoy(&self, namespace: &str, pod: &str, page: &str) -> Option<String> {
+        super::admin::ask(&kubelet::network(&self.folder, namespace, pod)?, page).await
     }
 
     /// Host and port of the registry.

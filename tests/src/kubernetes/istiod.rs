@@ -4,7 +4,7 @@ use super::cluster::Cluster;
 use super::launcher::Launcher;
 use super::network::NODE;
 use super::part::Part;
-use super::testbed;
+use super::{authorizer, testbed};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ pub(super) async fn prepare(cluster: &Cluster) {
     });
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": super::kubelet::NODE_NAME}});
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}});
-    for object in [node, namespace, service, endpoints, webhook] {
+    for object in [node, namespace, service, endpoints, webhook].into_iter().chain(authorizer::objects()) {
         cluster.apply(&object.to_string()).await;
     }
 }
@@ -103,6 +103,7 @@ fn mesh() -> Value {
         "enablePrometheusMerge": false,
         "enableTracing": false,
         "defaultProviders": {},
+        "extensionProviders": [authorizer::provider()],
         "accessLogFile": "/dev/stdout",
         "defaultConfig": {
             "discoveryAddress": "istiod.istio-system.svc:15012",

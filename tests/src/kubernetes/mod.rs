@@ -8,10 +8,12 @@
 //! * `kubelet`: runs pods as local processes: a network, a root file system, a process tree, a user each, as containers have;
 //! * `services`: what kube-proxy, the cluster's DNS and a cloud's load balancers do elsewhere.
 //! * [`Site`]: a Gateway with an `MCPGatewayExtension`, and servers of the test behind it; [`Load`]: clients that call and
-//!   count; [`Tunnel`]: TLS for clients that have none.
+//!   count; [`Authorizer`]: whom policies ask; `admin`: what an Envoy says of itself; [`Tunnel`]: TLS for clients that have none.
 //!
 //! It needs root, for the networks and mounts. Tests of it are named `kubernetes_*`; `make test-fast` leaves them out.
 
+mod admin;
+mod authorizer;
 mod certificates;
 mod cluster;
 mod control_plane;
@@ -32,6 +34,7 @@ mod tunnel;
 /// How long anything may take in a cluster, many parts of which start at once.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
 
+pub use authorizer::{Asked, Authorizer, PROVIDER, REFUSAL, REFUSED};
 pub use cluster::{Cluster, Size, test, test_api, test_on};
 pub use kubectl::Kubectl;
 pub use load::{Load, Outcome};

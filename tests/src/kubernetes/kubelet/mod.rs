@@ -28,6 +28,9 @@ use tokio::sync::watch;
 /// The node that all pods run on.
 pub(super) const NODE_NAME: &str = "node";
 
+/// A pod's network, in its folder.
+const NETWORK: &str = "network";
+
 /// What all pods share.
 #[derive(Debug)]
 struct Node {
@@ -112,6 +115,18 @@ async fn schedule(node: Arc<Node>, pod: Pod) {
     // Refused if it is bound or gone already.
     let _: Result<Status, _> =
         api.create_subresource("binding", &pod.name_any(), &PostParams::default(), &binding).await;
+}
+
+/// The network of a pod, the newest whose name begins so.
+pub(super) fn network(cluster: &Path, namespace: &str, pod: &str) -> Option<PathBuf> {
+    let begin = format!("{namespace}_{pod}");
+    let folders = std::fs::read_dir(cluster.join("pods")).ok()?.flatten();
+    let number = |name: &str| name.rsplit('_').next()?.parse::<u32>().ok();
+    let pods = folders.filter_map(|folder| {
+        let name = folder.file_name().to_string_lossy().into_owned();
+        Some((number(&name)?, folder.path())).filter(|_| name.starts_with(&begin))
+    });
+    pods.max().map(|(_, folder)| folder.join(NETWORK))
 }
 
 /// The logs of all containers of a namespace (of all where that is empty), by `NAMESPACE/POD/CONTAINER`.

@@ -46,6 +46,8 @@ pub(super) async fn run(node: Arc<Node>, mut told: Told) {
     let of_pod = address.clone();
     let network =
         tokio::task::spawn_blocking(move || Network::of_pod(&of_pod, number)).await.expect("making a pod's network");
+    std::fs::create_dir_all(&folder).expect("a folder for a pod");
+    std::os::unix::fs::symlink(network.path(), folder.join(super::NETWORK)).expect("naming a pod's network");
     let run = Arc::new(Run { node, pod, address, folder, network, seen: Mutex::default() });
     let (end, ending) = watch::channel(None);
     let mut containers = JoinSet::new();
