@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
-/// Clients of both eras that call one tool, each one call after the other.
+/// Clients of both eras that call a tool, each one call after the other.
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
@@ -26,14 +26,14 @@ pub struct Outcome {
 }
 
 impl Load {
-    /// Starts `each` clients of either era.
-    pub async fn start(site: &Site<'_>, tool: &str, each: usize) -> Self {
+    /// Starts `each` clients of either era. Legacy ones call the first tool, modern ones the second.
+    pub async fn start(site: &Site<'_>, (old, new): (&str, &str), each: usize) -> Self {
         let (stop, mut clients) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
         for _ in 0..each {
             let http = Http::new().with_host(&site.host);
-            clients.spawn(modern(Modern { http: http.clone(), url: site.url() }, tool.to_owned(), stop.clone()));
+            clients.spawn(modern(Modern { http: http.clone(), url: site.url() }, new.to_owned(), stop.clone()));
             let session = Session::open_with(&http, &site.url(), "2025-11-25", &json!({})).await;
-            clients.spawn(legacy(session, tool.to_owned(), stop.clone()));
+            clients.spawn(legacy(session, old.to_owned(), stop.clone()));
         }
         Self { stop, clients }
     }

@@ -177,6 +177,22 @@ ports: [{{name: {protocol}, port: {port}}}]
         self.cluster.get(&self.namespace, &format!("{REGISTRATION}/{name}")).await["status"].clone()
     }
 
+    /// Declares another mode.
+    pub async fn switch(&self, mode: Mode) {
+        self.configure(json!({"dataPath": {"mode": mode.name()}})).await;
+    }
+
+    /// Changes the extension, by a JSON merge patch of its `spec`.
+    pub async fn configure(&self, spec: Value) {
+        let patch = json!({ "spec": spec }).to_string();
+        self.kubectl(&["patch", "mcpgatewayextension", "mcp", "--type=merge", "-p", &patch]).await;
+    }
+
+    /// The extension's status.
+    pub async fn extension(&self) -> Value {
+        self.cluster.get(&self.namespace, "mcpgatewayextension/mcp").await["status"].clone()
+    }
+
     /// Deletes a registration.
     pub async fn unregister(&self, name: &str) {
         self.kubectl(&["delete", REGISTRATION, name]).await;
