@@ -125,3 +125,45 @@ fn the_registry_is_away_while_the_module_is_to_be_replaced() {
         .await;
     });
 }
+
+/// Waits until all brokers of a site run this image, and no other is left.
+async fn brokers_run(site: &Site<'_>, image: &str) {
+    until_told_within(kubernetes::PATIENCE, &format!("brokers run {image}"), async || {
+        let pods =
+            site.kubectl(&["get", "pods", "-l", "app.kubernetes.io/name=mcp-gateway-broker", "-o", "json"]).await;
+        let pods: Value = serde_json::from_str(&pods).expect("a list");
+        let pods = pods["items"].as_array()?;
+        let ready = |pod: &Value| pod["status"]["containerStatuses"][0]["ready"] == true;
+        let runs = |pod: &Value| pod["spec"]["containers"][0]["image"] == image;
+        (pods.len() == 1 && pods.iter().all(|pod| ready(pod) && runs(pod))).then_some(())
+    })
+    .await;
+}
+
+#[test]
+fn a_new_release_is_installed_by_helm() {
+    breakable(async |cluster| {
+        let both = [Mode::WasmPlugin, Mode::EnvoyFilter];
+        under_load(cluster, &both, "upgraded by Helm", async |sites| {
+            let module = format!("oci://{}/mcp-gateway/filter:released", cluster.registry());
+            cluster.push_module(&module).await;
+            let before = sites[0].extension().await["module"].clone();
+            cluster.upgrade("released", &module).await;
+            for site in sites {
+                brokers_run(site, "mcp-gateway:released").await;
+                until_told_within(kubernetes::PATIENCE, "the new module is in force", async || {
+                    site.extension().await["module"].as_str()?.starts_with(&module).then_some(())
+                })
+                .await;
+                site.answers().await;
+                assert_ne!(digest(&site.extension().await["module"]), digest(&before), "another module");
+            }
+        })
+        .await;
+    });
+}
+
+/// The digest in a status' `module`.
+fn digest(module: &Value) -> &str {
+    module.as_str().and_then(|module| module.split_once('@')).expect("a module has a digest").1
+}

@@ -269,11 +269,6 @@ impl Cluster {
         self.folder.join("home")
     }
 
-    /// Pushes the filter's module to the registry, as `oci://…`.
-    pub async fn push_module(&self, url: &str) {
-        super::install::push(url).await;
-    }
-
     /// One of its processes: `etcd`, `kube-apiserver`, `kube-controller-manager`, `registry` or `istiod`.
     ///
     /// # Panics

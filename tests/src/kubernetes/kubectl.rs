@@ -30,11 +30,15 @@ impl Kubectl {
     }
 
     async fn program(name: &str, kubeconfig: &Path, args: &[&str], input: &str) -> Self {
+        let helm = kubeconfig.with_extension("helm");
         let mut child = Command::new(program(name))
             .args(args)
             .env("KUBECONFIG", kubeconfig)
             // Other clusters have the same address, and what they know is not what this one does.
             .env("KUBECACHEDIR", kubeconfig.with_extension("cache"))
+            .env("HELM_CACHE_HOME", &helm)
+            .env("HELM_CONFIG_HOME", &helm)
+            .env("HELM_DATA_HOME", &helm)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

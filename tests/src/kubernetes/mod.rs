@@ -38,6 +38,7 @@ pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
 pub use authorizer::{Asked, Authorizer, PROVIDER, REFUSAL, REFUSED};
 pub use cluster::{Cluster, Size, test, test_api, test_on};
 pub use disturbance::{WHILE, breakable, under_load};
+pub use install::install;
 pub use kubectl::Kubectl;
 pub use load::{Load, Outcome};
 pub use part::Part;
