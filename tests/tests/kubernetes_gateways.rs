@@ -116,3 +116,53 @@ fn an_https_listener_with_an_exact_hostname_by_wasm_plugin() {
 fn an_https_listener_with_an_exact_hostname_by_envoy_filter() {
     an_https_listener_with_an_exact_hostname(Mode::EnvoyFilter);
 }
+
+#[test]
+fn an_extension_in_another_namespace_than_its_gateway() {
+    kubernetes::test(async |cluster| {
+        let listeners = "[{name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]";
+        let gateway = Site::declare(cluster, Mode::EnvoyFilter, listeners, "").await;
+        gateway.kubectl(&["delete", "mcpgatewayextension", "mcp"]).await;
+        let mut site = gateway.clone();
+        site.namespace = cluster.namespace().await;
+        let extension = format!(
+            r"
+apiVersion: mcpgateway.dev/v1alpha1
+kind: MCPGatewayExtension
+metadata: {{name: mcp}}
+spec:
+  targetRef: {{name: front, namespace: {}}}
+  publicHost: {}
+  dataPath: {{mode: EnvoyFilter}}
+",
+            gateway.namespace, site.host
+        );
+        cluster.apply_in(&site.namespace, &extension).await;
+        let condition = site.becomes("mcpgatewayextension/mcp", "ResolvedRefs", "False").await;
+        assert_eq!(condition["reason"], "RefNotPermitted", "{condition}");
+
+        let grant = format!(
+            r"
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {{name: mcp}}
+spec:
+  from: [{{group: mcpgateway.dev, kind: MCPGatewayExtension, namespace: {}}}]
+  to: [{{group: gateway.networking.k8s.io, kind: Gateway}}]
+",
+            site.namespace
+        );
+        cluster.apply_in(&gateway.namespace, &grant).await;
+        site.answers().await;
+        let server = server(cluster);
+        site.add("server", "a_", &server).await;
+        let answer = site.modern().call("a_add", json!({})).await;
+        assert_eq!(answer["result"]["content"][0]["text"], server.authority(), "{answer}");
+
+        // What is on the Gateway goes before the extension does: no owner reference could reach it.
+        let of_filter = async || gateway.kubectl(&["get", "wasmplugins,envoyfilters", "-o", "name"]).await;
+        assert_eq!(of_filter().await.lines().count(), 2);
+        site.kubectl(&["delete", "mcpgatewayextension", "mcp", "--timeout=60s"]).await;
+        assert_eq!(of_filter().await, "");
+    });
+}

@@ -41,6 +41,11 @@ pub struct Cluster {
     launcher: Option<Arc<Launcher>>,
 }
 
+tokio::task_local! {
+    /// The namespaces of the test that runs.
+    static NAMESPACES: Mutex<Vec<String>>;
+}
+
 /// Runs a test on the cluster that the tests of this binary share. It has to keep to namespaces of its own:
 /// [`Cluster::namespace`].
 ///
@@ -69,7 +74,11 @@ pub fn test_on(cluster: &Cluster, run: impl AsyncFnOnce(&Cluster) + Send) {
     let inside = || {
         cluster.network.enter();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.expect("a runtime").block_on(run(cluster));
+        let made = Mutex::default();
+        runtime.expect("a runtime").block_on(NAMESPACES.scope(made, async {
+            run(cluster).await;
+            cluster.delete_namespaces().await;
+        }));
     };
     let result = std::thread::scope(|scope| scope.spawn(inside).join());
     if let Err(panic) = result {
@@ -251,7 +260,18 @@ impl Cluster {
     pub async fn namespace(&self) -> String {
         let name = format!("test-{}", self.namespaces.fetch_add(1, Ordering::Relaxed));
         self.kubectl(&["create", "namespace", &name]).await.expect("making a namespace");
+        let _ = NAMESPACES.try_with(|made| made.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone()));
         name
+    }
+
+    /// Deletes what a test that is over has made, so that the others do not carry it along. Nobody waits until it is gone.
+    async fn delete_namespaces(&self) {
+        let made = NAMESPACES.with(|made| std::mem::take(&mut *made.lock().unwrap_or_else(PoisonError::into_inner)));
+        if !made.is_empty() {
+            let made: Vec<_> = made.iter().map(String::as_str).collect();
+            // The API server may be one that a test has not started again.
+            self.kubectl(&[&["delete", "namespace", "--wait=false"], made.as_slice()].concat()).await;
+        }
     }
 
     /// A resource, as the API server has it; `null` if there is none.
