@@ -117,6 +117,10 @@ fn deny(mode: Mode) {
         let refused = lists_are(&site, true).await;
         is_forbidden(&refused, mode, "RBAC: access denied");
         assert!(answered(&call(&site, "a_add").await.message()));
+        let told = site.becomes("mcpgatewayextension/mcp", "Compatible", "False").await;
+        assert_eq!(told["reason"], "AuthorizationPolicy");
+        let policy = format!("{}/policy (DENY)", site.namespace);
+        assert!(told["message"].as_str().is_some_and(|message| message.contains(&policy)), "{told}");
         let by_session = legacy_call(&session, "old_add").await;
         match mode {
             Mode::WasmPlugin => is_forbidden(&by_session, mode, "RBAC: access denied"),
@@ -126,6 +130,7 @@ fn deny(mode: Mode) {
         let by_name = "[{when: [{key: 'request.headers[mcp-name]', values: [add]}]}]";
         declare(&site, "DENY", by_name).await;
         lists_are(&site, false).await;
+        site.holds("mcpgatewayextension/mcp", "Compatible").await;
         is_refused(&calls_are(&site, "a_add", true).await, mode);
         assert!(answered(&call(&site, "a_other").await.message()));
         // By the server's path and credentials, on the way to a server.

@@ -80,6 +80,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     (EXTENSION, "{targetRef: {name: g}, access: {allowedOrigins: ['https://a.example/x']}}", &["spec.access.allowedOrigins", "without a path"]),
     (EXTENSION, "{targetRef: {name: g}, access: {allowedHosts: ['a:80']}}", &["spec.access.allowedHosts", "without scheme and port"]),
     (EXTENSION, "{targetRef: {name: g}, module: {url: docker.io/x}}", &["spec.module.url", "oci://HOST/REPOSITORY:TAG"]),
+    (EXTENSION, "{targetRef: {name: g}, dataPath: {mode: EnvoyFilter}, module: {url: 'oci://a/b:1', pullSecret: s}}", &["spec.module.pullSecret", "choose WasmPlugin"]),
     (VIRTUAL, "{}", &["spec: ", "name something in tools"]),
     (VIRTUAL, "{tools: [a, a]}", &[".spec.tools", "duplicate entries"]),
     (VIRTUAL, "{resources: ['']}", &["spec.resources[0]", "at least 1"]),

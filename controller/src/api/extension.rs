@@ -76,6 +76,9 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("size(self.metadata.name) <= 40")
         .message("metadata.name has more than 40 characters: choose a shorter one, as names of other resources are made of it")
 )]
+#[x_kube(validation = Rule::new("!(has(self.module) && has(self.module.pullSecret)) || self.dataPath.mode != 'EnvoyFilter'")
+    .message("module.pullSecret cannot be used in dataPath.mode EnvoyFilter, as istiod hands secrets to its own extensions only: choose WasmPlugin, or put the module where it needs no login and take pullSecret away")
+    .field_path(".module.pullSecret"))]
 #[serde(rename_all = "camelCase")]
 pub struct ExtensionSpec {
     /// The listener of a Gateway that clients come in by. Cannot be changed: the endpoint would vanish from where clients look for it.
@@ -305,7 +308,7 @@ pub struct Module {
     #[x_kube(validation = Rule::new("self.matches('^oci://[^/@]+/[^@]+(@sha256:[0-9a-f]{64})?$')")
         .message("url has to name a module in a registry: write oci://HOST/REPOSITORY:TAG, as in oci://ghcr.io/example/mcp-gateway-wasm:1.0.0"))]
     pub url: String,
-    /// Name of a Secret (kubernetes.io/dockerconfigjson), in the Gateway's namespace, that it is pulled with.
+    /// Name of a Secret (kubernetes.io/dockerconfigjson), in the Gateway's namespace, that it is pulled with. Not in mode `EnvoyFilter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub pull_secret: Option<String>,
@@ -315,8 +318,8 @@ pub struct Module {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExtensionStatus {
-    /// `Accepted`: the extension may be what it says. `ResolvedRefs`: what it refers to is there. `Programmed`: its resources have been
-    /// made. `Ready`: clients can use the endpoint now.
+    /// `Accepted`: the extension may be what it says. `ResolvedRefs`: what it refers to is there. `Compatible`: no policy and no setting of
+    /// the mesh is known to stand against it. `Programmed`: its resources have been made. `Ready`: clients can use the endpoint now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

@@ -213,8 +213,8 @@ pub enum OnSessionLoss {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RegistrationStatus {
-    /// `Accepted`: the registration may be what it says. `ResolvedRefs`: what it refers to is there. `Programmed`: the gateway has been
-    /// told. `Ready`: a client can call the server now.
+    /// `Accepted`: the registration may be what it says. `ResolvedRefs`: what it refers to is there. `Compatible`: no policy of the mesh is
+    /// known to stand against it. `Programmed`: the gateway has been told. `Ready`: a client can call the server now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

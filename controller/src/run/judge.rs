@@ -12,7 +12,9 @@ pub(super) struct Facts {
     /// Version of the configuration that the brokers have to have.
     pub(super) config: Option<String>,
     /// What could not be applied, and why.
-    pub(super) failed: Option<String>,
+    pub(super) failed: Option<Verdict>,
+    /// By server: what could not be applied for it alone.
+    pub(super) server_failures: BTreeMap<String, Verdict>,
     /// Whether its `Gateway` is programmed.
     pub(super) gateway_programmed: bool,
     /// What the module's registry says, if it has no module.
@@ -77,7 +79,7 @@ pub(super) fn extension_programmed(outcome: &ExtensionOutcome, facts: Option<&Fa
         return Verdict::no(reason::INVALID, outcome.accepted.message.clone());
     };
     if let Some(error) = &facts.failed {
-        return Verdict::no(reason::APPLY_FAILED, error.clone());
+        return error.clone();
     }
     if outcome.instance.as_ref().is_some_and(|instance| instance.module.is_none()) {
         let why = facts.module_error.as_deref().unwrap_or("its registry has not answered yet");
@@ -139,13 +141,17 @@ pub(super) fn registration_programmed(outcome: &RegistrationOutcome, facts: &BTr
             return Verdict::no(reason::PENDING, format!("MCPGatewayExtension {extension} is not in place yet."));
         };
         if let Some(error) = &facts.failed {
-            return Verdict::no(reason::APPLY_FAILED, error.clone());
+            return error.clone();
         }
         if let Some(behind) = facts.brokers_behind() {
             return behind;
         }
         if facts.server(server).next().is_none() {
             return Verdict::no(reason::BROKER_OUTDATED, "The broker does not know the server yet.");
+        }
+        if let Some(failure) = facts.server_failures.get(server) {
+            let message = format!("The broker carries its calls, as there is no route for it: {}", failure.message);
+            return Verdict::yes(failure.reason, message);
         }
         match facts.server_routes.get(server) {
             None | Some(Said::Accepted) => {}
@@ -159,6 +165,15 @@ pub(super) fn registration_programmed(outcome: &RegistrationOutcome, facts: &BTr
         }
     }
     Verdict::yes(reason::PROGRAMMED, "Broker and routes have it.")
+}
+
+/// A server that does not answer, and why that may be.
+fn unavailable(outcome: &RegistrationOutcome, why: &str) -> Verdict {
+    let compatible = &outcome.compatible;
+    if compatible.reason == reason::MUTUAL_TLS {
+        return Verdict::no(compatible.reason, format!("The server cannot be used: {why}. {}", compatible.message));
+    }
+    Verdict::no(reason::SERVER_UNAVAILABLE, format!("The server cannot be used: {why}"))
 }
 
 /// `Ready` of a registration: whether clients can call it now. `extensions` are the gateways' own.
@@ -183,7 +198,7 @@ pub(super) fn registration_ready(
                 }
                 (State::Down, error) => {
                     let why = error.as_deref().unwrap_or("the server is down");
-                    return Verdict::no(reason::SERVER_UNAVAILABLE, format!("The server cannot be used: {why}"));
+                    return unavailable(outcome, why);
                 }
             }
         }

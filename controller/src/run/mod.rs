@@ -13,7 +13,8 @@
 //! | the same | patch on /status | how it is |
 //! | mcpgatewayextensions | patch, update on /finalizers | the finalizer of those whose Gateway is in another namespace; owning objects |
 //! | mcpserverregistrations (both groups) | update on /finalizers | owning objects (`blockOwnerDeletion`) |
-//! | gateways, referencegrants, namespaces | get list watch | listeners, consent, labels for `allowedRoutes` |
+//! | gateways, gatewayclasses, referencegrants, namespaces | get list watch | listeners, whose the Gateway is, consent, labels for `allowedRoutes` |
+//! | authorizationpolicies, peerauthentications | get list watch | what stands against the filter |
 //! | httproutes, services, serviceentries, configmaps, backendtlspolicies | get list watch create patch delete | targets and authorities; what is made |
 //! | secrets | get list watch create patch | credentials; keys and configuration of brokers |
 //! | deployments, poddisruptionbudgets, networkpolicies, serviceaccounts, roles, rolebindings, destinationrules, wasmplugins, envoyfilters | get list watch create patch delete | what is made |

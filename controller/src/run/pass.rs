@@ -11,7 +11,7 @@ use super::watch::Watches;
 use super::{prune, report, secrets};
 use crate::model::{Instance, ObjectName};
 use crate::render::kubernetes::{Names, Object, ServerNames, Step, render, route};
-use crate::source::kubernetes::{Defaults, Interpretation, Kind, World, interpret};
+use crate::source::kubernetes::{Defaults, Interpretation, Kind, Verdict, World, interpret, reason};
 use futures::StreamExt;
 use kube::runtime::events::Recorder;
 use std::collections::{BTreeMap, HashMap};
@@ -27,6 +27,9 @@ const AGAIN: Duration = Duration::from_secs(3);
 const UPTAKE: Duration = Duration::from_secs(10);
 /// The brokers' port for operators.
 const BROKER_PORT: u16 = 8090;
+
+/// An object that could not be applied, and what is to be said of it.
+type Failure = (Step, Verdict, Key);
 
 /// What is kept from pass to pass. Without it a new controller comes to the same.
 pub(super) struct Passes {
@@ -77,7 +80,7 @@ impl Passes {
             facts.insert(name.clone(), fact);
         }
         let failed = prune::prune(self, watches, &world, &result, &wanted, &mut again).await;
-        if failed || facts.values().any(|fact| fact.failed.is_some()) {
+        if failed || facts.values().any(|fact| fact.failed.is_some() || !fact.server_failures.is_empty()) {
             sooner(&mut again, Instant::now() + AGAIN);
         }
         self.observer.set(targets(&world, &result));
@@ -91,7 +94,12 @@ impl Passes {
     }
 
     fn world(&self, watches: &Watches) -> World {
-        World { objects: watches.objects(), modules: self.modules.found(), defaults: self.defaults.clone() }
+        World {
+            objects: watches.objects(),
+            modules: self.modules.found(),
+            absent: watches.absent(),
+            defaults: self.defaults.clone(),
+        }
     }
 
     /// Makes what keys are missing. Whether any were.
@@ -146,7 +154,10 @@ impl Passes {
                     extension = %instance.owner.object, version = config.version, servers = config.servers.len(),
                     "the broker's configuration has changed"
                 ),
-                Err(error) => failures.push(format!("Secret {}: {error}", Names::new(instance).config_secret())),
+                Err(error) => {
+                    let secret = (Kind::Secret, Names::new(instance).config_secret());
+                    failures.push((Step::Broker, not_applied(&secret, &error), secret));
+                }
             }
             self.published = Some(Instant::now());
             self.observer.hurry();
@@ -154,9 +165,17 @@ impl Passes {
         failures.extend(self.apply(watches, world, objects).await);
         let endpoint = Names::new(instance).endpoint();
         let routed = instance.servers.iter().filter(|upstream| route(instance, upstream).is_some());
+        let (of_servers, of_gateway): (Vec<_>, Vec<_>) =
+            failures.into_iter().partition(|(step, ..)| *step >= Step::Backend);
+        let server_failures = instance.servers.iter().filter_map(|upstream| {
+            let object = ServerNames::new(instance, upstream).object;
+            let (_, failure, _) = of_servers.iter().find(|(_, _, (_, name))| *name == object)?;
+            Some((upstream.server.name.clone(), failure.clone()))
+        });
         Facts {
             config: config.version,
-            failed: failures.into_iter().next(),
+            failed: of_gateway.into_iter().next().map(|(_, failure, _)| failure),
+            server_failures: server_failures.collect(),
             gateway_programmed: gateway_programmed(world, &instance.gateway),
             module_error,
             port: listener_port(world, instance),
@@ -172,7 +191,7 @@ impl Passes {
     }
 
     /// Applies objects, step by step. Returns what failed.
-    async fn apply(&mut self, watches: &Watches, world: &World, objects: &[Object]) -> Vec<String> {
+    async fn apply(&mut self, watches: &Watches, world: &World, objects: &[Object]) -> Vec<Failure> {
         let mut steps: BTreeMap<(Step, bool), Vec<_>> = BTreeMap::new();
         for object in objects {
             // The API server lets nobody bind a role that is not there.
@@ -181,8 +200,17 @@ impl Passes {
         }
         let mut failures = Vec::new();
         for (step, objects) in steps {
-            let pending = self.applier.pending(world, objects.into_iter());
-            if pending.is_empty() {
+            let mut pending = self.applier.pending(world, objects.into_iter());
+            pending.retain(|(key, _)| {
+                let is_there = !world.absent.contains(&key.0);
+                // What is for one server has one name: no route without the TLS that belongs to it.
+                let is_led_to = !failures.iter().any(|(_, _, (_, name))| *name == key.1);
+                if !is_there {
+                    failures.push((step.0, no_kind(key.0), key.clone()));
+                }
+                is_there && is_led_to
+            });
+            if pending.is_empty() && failures.is_empty() {
                 continue;
             }
             let applier = &self.applier;
@@ -202,7 +230,7 @@ impl Passes {
                     }
                     Err(error) => {
                         tracing::warn!(kind = key.0.kind(), object = %key.1, %error, "could not be applied");
-                        failures.push(format!("{} {}: {error}", key.0.kind(), key.1));
+                        failures.push((step.0, not_applied(&key, &error), key));
                     }
                 }
             }
@@ -243,6 +271,7 @@ impl Passes {
             let conditions = vec![
                 ("Accepted", outcome.accepted.clone()),
                 ("ResolvedRefs", outcome.resolved.clone()),
+                ("Compatible", outcome.compatible.clone()),
                 ("Programmed", programmed),
                 ("Ready", is_ready),
             ];
@@ -253,6 +282,7 @@ impl Passes {
             let conditions = vec![
                 ("Accepted", outcome.accepted.clone()),
                 ("ResolvedRefs", outcome.resolved.clone()),
+                ("Compatible", outcome.compatible.clone()),
                 ("Programmed", programmed),
                 ("Ready", is_ready.clone()),
             ];
@@ -294,6 +324,20 @@ impl Passes {
             }
         }
     }
+}
+
+fn not_applied((kind, name): &Key, error: &kube::Error) -> Verdict {
+    Verdict::no(reason::APPLY_FAILED, format!("{} {name}: {error}", kind.kind()))
+}
+
+/// Nothing can be made of a kind that the cluster has no definition of.
+fn no_kind(kind: Kind) -> Verdict {
+    let message = format!(
+        "The cluster has no {} ({}): install a release of the Gateway API and of Istio that bring it (docs/istio.md)",
+        kind.kind(),
+        kind.api_version()
+    );
+    Verdict::no(reason::UNSUPPORTED_VERSION, message)
 }
 
 fn gateway_programmed(world: &World, gateway: &ObjectName) -> bool {

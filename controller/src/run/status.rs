@@ -129,9 +129,7 @@ pub(super) async fn tell(
     for (name, verdict) in conditions {
         let old = before.and_then(|before| before.iter().find(|old| old["type"] == *name));
         let was = old.and_then(|old| old["status"].as_str());
-        // That something new is not so yet is no news.
-        let news = was.map_or(verdict.is_yes(), |was| was != word(verdict));
-        if !news {
+        if !is_news(name, was, verdict) {
             continue;
         }
         let event = Event {
@@ -144,6 +142,18 @@ pub(super) async fn tell(
         if let Err(error) = recorder.publish(&event, &reference(kind, object)).await {
             tracing::warn!(%error, "an event could not be written");
         }
+    }
+}
+
+/// Whether anybody wants to know that a condition has become this.
+fn is_news(condition: &str, was: Option<&str>, verdict: &Verdict) -> bool {
+    match (was, condition) {
+        (Some(was), "Compatible") => was != word(verdict) && (was == "False" || verdict.holds == Some(false)),
+        (Some(was), _) => was != word(verdict),
+        // That something new is not in place yet is no news, but that it cannot be is.
+        (None, "Programmed" | "Ready") => verdict.is_yes(),
+        (None, "Compatible") => verdict.holds == Some(false),
+        (None, _) => verdict.holds.is_some() && verdict.reason != reason::DISABLED,
     }
 }
 

@@ -26,7 +26,12 @@ struct Scene {
 
 impl Scene {
     async fn new(objects: Vec<Value>) -> Self {
+        Self::prepared(objects, |_| {}).await
+    }
+
+    async fn prepared(objects: Vec<Value>, prepare: impl FnOnce(&ApiServer)) -> Self {
         let api = Arc::new(ApiServer::default());
+        prepare(&api);
         api.put(json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
             "metadata": { "namespace": "ns", "name": "front" },
@@ -183,4 +188,65 @@ async fn a_registration_that_cannot_be_read_says_so_and_harms_no_other() {
     let refused = scene.until("a status", refused).await;
     assert_eq!((&refused["status"], &refused["reason"]), (&json!("False"), &json!("Invalid")));
     scene.until("the other's route", Scene::route).await;
+}
+
+#[tokio::test]
+async fn a_kind_that_the_cluster_does_not_have_is_told_by_its_name() {
+    let mut extension = json!({
+        "apiVersion": "mcpgateway.dev/v1alpha1", "kind": "MCPGatewayExtension",
+        "metadata": { "namespace": "ns", "name": "main" },
+        "spec": { "targetRef": { "name": "front" }, "publicHost": "mcp.example.com" },
+    });
+    extension["spec"]["dataPath"] = json!({ "mode": "EnvoyFilter" });
+    let scene = Scene::prepared(vec![in_force(), extension], |api| api.lacks("envoyfilters")).await;
+    let told = |api: &ApiServer| {
+        let programmed = Scene::condition(api, "mcpgatewayextensions", "main", "Programmed")?;
+        (programmed["reason"] == "UnsupportedVersion").then_some(programmed)
+    };
+    let programmed = scene.until("the reason", told).await;
+    assert!(programmed["message"].as_str().unwrap().contains("no EnvoyFilter (networking.istio.io/"), "{programmed}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_made_for_one_server_harms_no_other() {
+    let mut objects = server();
+    objects.push(json!({
+        "apiVersion": "mcpgateway.dev/v1alpha1", "kind": "MCPServerRegistration",
+        "metadata": { "namespace": "ns", "name": "far" },
+        "spec": { "prefix": "f_", "url": "https://mcp.example.net/mcp" },
+    }));
+    let scene = Scene::prepared(objects, |api| api.refuses("serviceentries")).await;
+    scene.until("the other's route", Scene::route).await;
+    let of_extension = |api: &ApiServer| Scene::condition(api, "mcpgatewayextensions", "main", "Programmed");
+    let programmed = scene.until("a status", of_extension).await;
+    assert_eq!(programmed["reason"], "Pending", "{programmed}");
+    scene.until("no more writes", |api| api.is_quiet().then_some(())).await;
+    let routes =
+        scene.api.names().into_iter().filter(|(plural, name)| plural == "httproutes" && name.contains("mcp-s-"));
+    assert_eq!(routes.count(), 1, "no route leads to what is not there");
+}
+
+#[tokio::test]
+async fn what_stands_against_a_gateway_is_a_condition_and_an_event() {
+    let mut objects = server();
+    objects.push(json!({
+        "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
+        "metadata": { "namespace": "ns", "name": "no-mcp" },
+        "spec": { "action": "DENY", "rules": [{ "to": [{ "operation": { "hosts": ["mcp.example.com"] } }] }] },
+    }));
+    let scene = Scene::new(objects).await;
+    let told = |api: &ApiServer| {
+        let compatible = Scene::condition(api, "mcpgatewayextensions", "main", "Compatible")?;
+        (compatible["status"] == "False").then_some(compatible)
+    };
+    let compatible = scene.until("the condition", told).await;
+    assert_eq!(compatible["reason"], "AuthorizationPolicy");
+    let event = |api: &ApiServer| api.all("events").into_iter().find(|event| event["reason"] == "AuthorizationPolicy");
+    let event = scene.until("the event", event).await;
+    assert!(event["type"] == "Warning" && event["note"].as_str().unwrap().contains("ns/no-mcp"), "{event}");
+    scene.api.remove("authorizationpolicies", "ns", "no-mcp");
+    let gone = |api: &ApiServer| {
+        (Scene::condition(api, "mcpgatewayextensions", "main", "Compatible")?["status"] == "True").then_some(())
+    };
+    scene.until("nothing stands against it", gone).await;
 }

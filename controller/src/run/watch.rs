@@ -1,13 +1,13 @@
 //! What the API server has, followed by watches.
 
-use crate::source::kubernetes::{Kind, Objects, name_of};
+use crate::source::kubernetes::{Kind, Objects, is_mesh_config, name_of};
 use backon::ExponentialBuilder;
 use futures::{StreamExt, TryStreamExt};
 use kube::api::{Api, DynamicObject};
 use kube::runtime::watcher::{self, Event, ExponentialBackoff};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Client, ResourceExt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -33,7 +33,9 @@ pub(super) struct Watches {
 struct State {
     objects: BTreeMap<Kind, Objects>,
     /// Kinds that have been listed once, or that the cluster does not have.
-    known: Vec<Kind>,
+    known: BTreeSet<Kind>,
+    /// Those of them that it does not have.
+    absent: BTreeSet<Kind>,
 }
 
 impl Watches {
@@ -57,6 +59,11 @@ impl Watches {
     /// Everything, as it was last seen.
     pub(super) fn objects(&self) -> BTreeMap<Kind, Objects> {
         lock(&self.state).objects.clone()
+    }
+
+    /// The kinds that the cluster does not have.
+    pub(super) fn absent(&self) -> BTreeSet<Kind> {
+        lock(&self.state).absent.clone()
     }
 
     /// An object that the API server has just answered with. The watch may be behind that for a moment, or ahead of it already.
@@ -123,9 +130,8 @@ impl Follower {
             }
             Event::InitDone => {
                 *objects = std::mem::take(listed);
-                if !state.known.contains(&self.kind) {
-                    state.known.push(self.kind);
-                }
+                state.known.insert(self.kind);
+                state.absent.remove(&self.kind);
             }
             Event::Apply(mut object) => {
                 trim(self.kind, &mut object);
@@ -145,8 +151,8 @@ impl Follower {
             tracing::debug!(kind, "the cluster does not have this kind");
             let mut state = lock(&self.state);
             state.objects.remove(&self.kind);
-            if !state.known.contains(&self.kind) {
-                state.known.push(self.kind);
+            state.known.insert(self.kind);
+            if state.absent.insert(self.kind) {
                 drop(state);
                 self.changed.notify_one();
             }
@@ -187,9 +193,13 @@ fn config(kind: Kind) -> watcher::Config {
 /// Takes away what nobody reads.
 fn trim(kind: Kind, object: &mut DynamicObject) {
     object.managed_fields_mut().clear();
+    let name = name_of(object);
     if kind == Kind::ConfigMap
         && let Some(data) = object.data.get_mut("data").and_then(serde_json::Value::as_object_mut)
     {
-        data.retain(|_, value| value.as_str().is_some_and(|text| text.contains("-----BEGIN ")));
+        let is_mesh = is_mesh_config(&name);
+        data.retain(|key, value| {
+            (is_mesh && key == "mesh") || value.as_str().is_some_and(|text| text.contains("-----BEGIN "))
+        });
     }
 }

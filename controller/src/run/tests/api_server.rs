@@ -29,6 +29,10 @@ struct State {
     version: u64,
     objects: BTreeMap<Key, Value>,
     events: Vec<(u64, Key, Value)>,
+    /// Plurals that it does not know.
+    absent: Vec<String>,
+    /// Plurals of which it takes nothing.
+    refusing: Vec<String>,
     writes: u64,
     last_write: Option<Instant>,
 }
@@ -94,9 +98,25 @@ impl ApiServer {
         keys.next().unwrap().clone()
     }
 
+    /// Takes a kind away, by its plural.
+    pub(super) fn lacks(&self, plural: &str) {
+        self.state().absent.push(plural.to_owned());
+    }
+
+    /// Refuses every write of a kind, by its plural.
+    pub(super) fn refuses(&self, plural: &str) {
+        self.state().refusing.push(plural.to_owned());
+    }
+
     /// Plural and name of all objects.
     pub(super) fn names(&self) -> Vec<(String, String)> {
         self.state().objects.keys().map(|(_, plural, _, name)| (plural.clone(), name.clone())).collect()
+    }
+
+    /// All objects of a kind.
+    pub(super) fn all(&self, plural: &str) -> Vec<Value> {
+        let state = self.state();
+        state.objects.iter().filter(|((_, known, ..), _)| known == plural).map(|(_, object)| object.clone()).collect()
     }
 
     /// How often something other than a lease was written by the controller.
@@ -152,6 +172,9 @@ impl ApiServer {
         let asked = Asked::of(parts.uri.path());
         let query: BTreeMap<_, _> =
             url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        if self.state().absent.contains(&asked.plural) {
+            return respond(None);
+        }
         if parts.method == Method::GET {
             return match (&asked.name, query.get("watch")) {
                 (Some(name), _) => respond(self.state().objects.get(&asked.key(name)).cloned()),
@@ -163,6 +186,9 @@ impl ApiServer {
             let mut state = self.state();
             state.writes += 1;
             state.last_write = Some(Instant::now());
+        }
+        if self.state().refusing.contains(&asked.plural) {
+            return refused();
         }
         let bytes = body.collect_bytes().await.unwrap();
         if parts.method == Method::DELETE {
@@ -258,6 +284,11 @@ fn respond(object: Option<Value>) -> Response<Body> {
         ),
     };
     Response::builder().status(status).body(Body::from(body.to_string().into_bytes())).unwrap()
+}
+
+fn refused() -> Response<Body> {
+    let status = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid", "code": 422, "message": "refused" });
+    Response::builder().status(422).body(Body::from(status.to_string().into_bytes())).unwrap()
 }
 
 /// JSON merge patch; server-side apply by one manager comes to the same where nothing is taken away.

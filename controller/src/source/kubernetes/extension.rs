@@ -1,14 +1,14 @@
 //! What an `MCPGatewayExtension` comes to, but for its servers.
 
 use super::declared::Extension;
-use super::gateway_api::{GROUP, Gateway};
+use super::gateway_api::{GROUP, Gateway, GatewayClass};
 use super::grants::{Referrer, permitted};
 use super::kind::Kind;
 use super::listeners::{allows, covers, envoy_port};
 use super::verdict::{Verdict, reason};
 use super::virtual_servers;
 use super::world::{World, spec};
-use crate::model::{Instance, Listener, Module, ObjectName};
+use crate::model::{Instance, Listener, Mode, Module, ObjectName};
 use protocol::config::Editing;
 
 /// The listener of a gateway that an extension is for.
@@ -33,6 +33,7 @@ pub(super) fn place(world: &World, extension: &Extension) -> Result<(Gateway, Pl
     let object = world.get(Kind::Gateway, name).ok_or_else(|| missing(format!("there is no Gateway {name}")))?;
     let gateway: Gateway =
         spec(object).map_err(|error| Verdict::no(reason::INVALID, format!("Gateway {name}: {error}")))?;
+    foreign_class(world, name, &gateway)?;
     let listener = match &extension.listener {
         Some(wanted) => gateway.listeners.iter().find(|listener| listener.name == *wanted).map(|l| l.name.clone()),
         None if gateway.listeners.len() == 1 => gateway.listeners.first().map(|listener| listener.name.clone()),
@@ -46,6 +47,25 @@ pub(super) fn place(world: &World, extension: &Extension) -> Result<(Gateway, Pl
         Verdict::no(reason::NO_MATCHING_PARENT, format!("Gateway {name} has no listener `{wanted}`"))
     })?;
     Ok((gateway, Place { gateway: name.clone(), listener }))
+}
+
+/// What controllers of Istio call themselves, in its distributions too.
+const ISTIO_CONTROLLERS: [&str; 2] = ["istio", "openshift.io/gateway-controller"];
+
+/// Refuses a gateway that others than Istio make: servers' routes would be there, and no filter to keep clients from using them.
+fn foreign_class(world: &World, name: &ObjectName, gateway: &Gateway) -> Result<(), Verdict> {
+    let class = ObjectName { namespace: String::new(), name: gateway.gateway_class_name.clone() };
+    let declared = world.get(Kind::GatewayClass, &class).and_then(|class| spec::<GatewayClass>(class).ok());
+    // Of a class that is not there nobody makes a gateway, and the status says so.
+    let Some(GatewayClass { controller_name }) = declared else { return Ok(()) };
+    if ISTIO_CONTROLLERS.iter().any(|known| controller_name.contains(known)) {
+        return Ok(());
+    }
+    let message = format!(
+        "Gateway {name} is of class {}, which {controller_name} makes: name a Gateway of Istio's in targetRef (docs: Envoy Gateway)",
+        class.name
+    );
+    Err(Verdict::no(reason::INVALID, message))
 }
 
 fn missing(message: String) -> Verdict {
@@ -64,6 +84,18 @@ pub(super) fn instance(
     let listener = listener.ok_or_else(|| missing(format!("Gateway {} has no such listener", place.gateway)))?;
     if !["HTTP", "HTTPS"].contains(&listener.protocol.as_str()) {
         let message = format!("listener `{}` speaks {}: name one for HTTP or HTTPS", listener.name, listener.protocol);
+        return Err(Verdict::no(reason::INVALID, message));
+    }
+    if listener.tls.mode.as_deref() == Some("Passthrough") {
+        let message = format!(
+            "listener `{}` passes TLS through, so that nobody sees requests: name one with tls.mode Terminate",
+            listener.name
+        );
+        return Err(Verdict::no(reason::INVALID, message));
+    }
+    if let (Mode::EnvoyFilter, Some(_)) = (extension.mode, &extension.module_pull_secret) {
+        let message = "module.pullSecret cannot be used in dataPath.mode EnvoyFilter, as istiod hands secrets to its own \
+                       extensions only: choose WasmPlugin, or put the module where it needs no login and take pullSecret away";
         return Err(Verdict::no(reason::INVALID, message));
     }
     if !allows(world, &place.gateway, listener, namespace) {

@@ -19,6 +19,14 @@ pub(super) struct Gateway {
     pub(super) addresses: Vec<Address>,
 }
 
+/// `spec` of a `GatewayClass`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GatewayClass {
+    #[serde(default)]
+    pub(super) controller_name: String,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Address {
     #[serde(default)]
@@ -34,7 +42,14 @@ pub(super) struct Listener {
     pub(super) protocol: String,
     pub(super) hostname: Option<String>,
     #[serde(default)]
+    pub(super) tls: ListenerTls,
+    #[serde(default)]
     pub(super) allowed_routes: AllowedRoutes,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ListenerTls {
+    pub(super) mode: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -180,6 +195,8 @@ pub(super) struct GrantTo {
 pub(super) struct Service {
     #[serde(default)]
     pub(super) ports: Vec<ServicePort>,
+    #[serde(default)]
+    pub(super) selector: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]

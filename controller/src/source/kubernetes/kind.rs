@@ -15,6 +15,8 @@ pub enum Kind {
     VirtualServer,
     /// `Gateway`.
     Gateway,
+    /// `GatewayClass`.
+    GatewayClass,
     /// `HTTPRoute`.
     HttpRoute,
     /// `ReferenceGrant`.
@@ -51,16 +53,21 @@ pub enum Kind {
     WasmPlugin,
     /// `EnvoyFilter`.
     EnvoyFilter,
+    /// `AuthorizationPolicy`.
+    AuthorizationPolicy,
+    /// `PeerAuthentication`.
+    PeerAuthentication,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::Extension,
         Self::Registration,
         Self::KagentiRegistration,
         Self::VirtualServer,
         Self::Gateway,
+        Self::GatewayClass,
         Self::HttpRoute,
         Self::ReferenceGrant,
         Self::BackendTlsPolicy,
@@ -79,6 +86,8 @@ impl Kind {
         Self::DestinationRule,
         Self::WasmPlugin,
         Self::EnvoyFilter,
+        Self::AuthorizationPolicy,
+        Self::PeerAuthentication,
     ];
 
     /// Group, version, kind and plural.
@@ -87,6 +96,7 @@ impl Kind {
         const GATEWAY: &str = "gateway.networking.k8s.io";
         const ACCESS: &str = "rbac.authorization.k8s.io";
         const ISTIO: &str = "networking.istio.io";
+        const SECURITY: &str = "security.istio.io";
         match self {
             Self::Extension => [OURS, "v1alpha1", "MCPGatewayExtension", "mcpgatewayextensions"],
             Self::Registration => [OURS, "v1alpha1", "MCPServerRegistration", "mcpserverregistrations"],
@@ -94,6 +104,7 @@ impl Kind {
                 ["mcp.kagenti.com", "v1alpha1", "MCPServerRegistration", "mcpserverregistrations"]
             }
             Self::VirtualServer => [OURS, "v1alpha1", "MCPVirtualServer", "mcpvirtualservers"],
+            Self::GatewayClass => [GATEWAY, "v1", "GatewayClass", "gatewayclasses"],
             Self::Gateway => [GATEWAY, "v1", "Gateway", "gateways"],
             Self::HttpRoute => [GATEWAY, "v1", "HTTPRoute", "httproutes"],
             Self::ReferenceGrant => [GATEWAY, "v1beta1", "ReferenceGrant", "referencegrants"],
@@ -113,6 +124,8 @@ impl Kind {
             Self::DestinationRule => [ISTIO, "v1", "DestinationRule", "destinationrules"],
             Self::WasmPlugin => ["extensions.istio.io", "v1alpha1", "WasmPlugin", "wasmplugins"],
             Self::EnvoyFilter => [ISTIO, "v1alpha3", "EnvoyFilter", "envoyfilters"],
+            Self::AuthorizationPolicy => [SECURITY, "v1", "AuthorizationPolicy", "authorizationpolicies"],
+            Self::PeerAuthentication => [SECURITY, "v1", "PeerAuthentication", "peerauthentications"],
         }
     }
 

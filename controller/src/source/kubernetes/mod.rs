@@ -3,6 +3,7 @@
 //! [`interpret`] asks nobody anything: equal worlds give equal gateways, in whatever order resources came, and a resource that cannot
 //! be used harms no other. Where two claim the same, the older one has it.
 
+mod compatible;
 mod declared;
 mod extension;
 mod gateway_api;
@@ -20,6 +21,7 @@ mod verdict;
 mod virtual_servers;
 mod world;
 
+pub use compatible::is_mesh_config;
 pub use kind::Kind;
 pub use registration::RegistrationId;
 pub use verdict::{Verdict, reason};
@@ -52,6 +54,8 @@ pub struct ExtensionOutcome {
     pub accepted: Verdict,
     /// Whether everything is there that it refers to.
     pub resolved: Verdict,
+    /// Whether nothing else in the cluster is known to stand against it.
+    pub compatible: Verdict,
     /// URL of the module that it wants.
     pub module: Option<WantedModule>,
     /// The gateway; `None` if it is not accepted.
@@ -76,6 +80,8 @@ pub struct RegistrationOutcome {
     pub accepted: Verdict,
     /// Whether everything is there that it refers to.
     pub resolved: Verdict,
+    /// Whether nothing else in the cluster is known to stand against it.
+    pub compatible: Verdict,
     /// By gateway: what its server is called there.
     pub servers: BTreeMap<ObjectName, String>,
 }
@@ -85,13 +91,9 @@ pub fn interpret(world: &World) -> Interpretation {
     let mut result = Interpretation::default();
     let mut gateways = Vec::new();
     for extension in extensions(world, &mut result) {
-        let name = extension.name.clone();
         let (outcome, accepted) = extended(world, &extension, &gateways);
-        result.extensions.insert(name.clone(), outcome);
-        if let Some((gateway, place)) = accepted {
-            let label_elicitations = extension.label_elicitations;
-            gateways.push(Extended { name, gateway, place, label_elicitations });
-        }
+        result.extensions.insert(extension.name, outcome);
+        gateways.extend(accepted);
     }
     for registration in registrations(world, &mut result) {
         let outcome = registered(world, &registration, &gateways, &mut result.extensions);
@@ -107,6 +109,7 @@ pub fn interpret(world: &World) -> Interpretation {
     let in_use = result.extensions.iter().filter_map(|(name, outcome)| Some((name, outcome.instance.as_ref()?)));
     let having = in_use.map(|(name, instance)| (name, instance.virtual_servers.as_slice()));
     result.virtual_servers = virtual_servers::judge(world, having);
+    compatible::judge(world, &mut result);
     result
 }
 
@@ -115,6 +118,9 @@ struct Extended {
     name: ObjectName,
     gateway: Gateway,
     place: Place,
+    /// That of its listener in Envoy.
+    port: u16,
+    public_host: String,
     label_elicitations: Option<bool>,
 }
 
@@ -131,6 +137,7 @@ fn extensions(world: &World, result: &mut Interpretation) -> Vec<Extension> {
                 let outcome = ExtensionOutcome {
                     accepted: Verdict::no(reason::INVALID, error),
                     resolved: not_looked_up(),
+                    compatible: not_looked_up(),
                     module: None,
                     instance: None,
                 };
@@ -154,6 +161,7 @@ fn registrations(world: &World, result: &mut Interpretation) -> Vec<Registration
                 let outcome = RegistrationOutcome {
                     accepted: Verdict::no(reason::INVALID, error),
                     resolved: not_looked_up(),
+                    compatible: not_looked_up(),
                     servers: BTreeMap::new(),
                 };
                 result.registrations.insert(RegistrationId { kind, name: name_of(object) }, outcome);
@@ -167,24 +175,35 @@ fn not_looked_up() -> Verdict {
     Verdict::unknown(reason::PENDING, "It has to be accepted first.")
 }
 
-fn extended(world: &World, extension: &Extension, others: &[Extended]) -> (ExtensionOutcome, Option<(Gateway, Place)>) {
-    let refused = |accepted, resolved| ExtensionOutcome { accepted, resolved, module: None, instance: None };
+fn extended(world: &World, extension: &Extension, others: &[Extended]) -> (ExtensionOutcome, Option<Extended>) {
+    let refused = |accepted, resolved| ExtensionOutcome {
+        accepted,
+        resolved,
+        compatible: not_looked_up(),
+        module: None,
+        instance: None,
+    };
     let (gateway, place) = match extension::place(world, extension) {
         Ok(found) => found,
         Err(verdict) => return (refused(verdict.clone(), verdict), None),
     };
     let resolved = Verdict::yes(reason::RESOLVED_REFS, "The Gateway and its listener are there.");
-    if let Some(other) = others.iter().find(|other| other.place == place) {
-        let message = format!(
-            "listener `{}` of Gateway {} is extended by the older MCPGatewayExtension {}",
-            place.listener, place.gateway, other.name
-        );
-        return (refused(Verdict::no(reason::CONFLICTED, message), resolved), None);
-    }
     let instance = match extension::instance(world, extension, &gateway, &place) {
         Ok(instance) => instance,
         Err(verdict) => return (refused(verdict, resolved), None),
     };
+    let port = instance.listener.port;
+    if let Some(other) = others.iter().find(|other| other.place.gateway == place.gateway && other.port == port) {
+        return (refused(conflict(&place, port, other), resolved), None);
+    }
+    let same_host = others.iter().find(|other| other.public_host == instance.public_host);
+    let also = same_host.map_or_else(String::new, |other| {
+        let host = &instance.public_host;
+        format!(
+            " But publicHost {host} is also that of MCPGatewayExtension {} (Gateway {}): clients use the one that DNS and port lead to.",
+            other.name, other.place.gateway
+        )
+    });
     let in_force = extension::in_force(world, extension);
     let module = WantedModule {
         url: extension.module.clone(),
@@ -194,13 +213,40 @@ fn extended(world: &World, extension: &Extension, others: &[Extended]) -> (Exten
             .map(|name| ObjectName { namespace: extension.gateway.namespace.clone(), name }),
         in_force: in_force.is_some_and(|module| module.url == extension.module),
     };
+    let accepted = Extended {
+        name: extension.name.clone(),
+        gateway,
+        place,
+        port,
+        public_host: instance.public_host.clone(),
+        label_elicitations: extension.label_elicitations,
+    };
     let outcome = ExtensionOutcome {
-        accepted: Verdict::yes(reason::ACCEPTED, "The extension is in use."),
+        accepted: Verdict::yes(reason::ACCEPTED, format!("The extension is in use.{also}")),
         resolved,
+        compatible: not_looked_up(),
         module: Some(module),
         instance: Some(instance),
     };
-    (outcome, Some((gateway, place)))
+    (outcome, Some(accepted))
+}
+
+/// The filter is bound to a port of a gateway, and two of them in one chain would take each other's requests for a client's.
+fn conflict(place: &Place, port: u16, other: &Extended) -> Verdict {
+    let (Place { gateway, listener }, theirs) = (place, &other.place.listener);
+    let message = if listener == theirs {
+        format!(
+            "listener `{listener}` of Gateway {gateway} is extended by the older MCPGatewayExtension {}: name another in targetRef.sectionName",
+            other.name
+        )
+    } else {
+        format!(
+            "listener `{listener}` of Gateway {gateway} has the port of listener `{theirs}` ({port}), which the older \
+             MCPGatewayExtension {} extends: give each a port of its own",
+            other.name
+        )
+    };
+    Verdict::no(reason::CONFLICTED, message)
 }
 
 fn registered(
@@ -212,6 +258,7 @@ fn registered(
     let mut outcome = RegistrationOutcome {
         accepted: Verdict::yes(reason::ACCEPTED, "The registration is in use."),
         resolved: not_looked_up(),
+        compatible: not_looked_up(),
         servers: BTreeMap::new(),
     };
     if !registration.enabled {

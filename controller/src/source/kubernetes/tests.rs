@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// A world of these resources, as YAML documents of a list.
-struct Stage {
+pub(super) struct Stage {
     objects: Vec<DynamicObject>,
     modules: BTreeMap<String, Result<Module, String>>,
 }
@@ -16,7 +16,7 @@ const MODULE: &str = "oci://registry.example/filter:1";
 
 impl Stage {
     /// A Gateway with one listener that takes routes of all namespaces, extended by `mcp-system/main`, and a Service.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let module = Module { url: MODULE.to_owned(), sha256: "00".repeat(32), pull_secret: None };
         let mut stage = Self { objects: Vec::new(), modules: BTreeMap::from([(MODULE.to_owned(), Ok(module))]) };
         stage
@@ -38,17 +38,17 @@ impl Stage {
         stage
     }
 
-    fn add(&mut self, object: Value) -> &mut Self {
+    pub(super) fn add(&mut self, object: Value) -> &mut Self {
         self.objects.push(serde_json::from_value(object).unwrap());
         self
     }
 
-    fn without(&mut self, kind: &str) -> &mut Self {
+    pub(super) fn without(&mut self, kind: &str) -> &mut Self {
         self.objects.retain(|object| object.types.as_ref().unwrap().kind != kind);
         self
     }
 
-    fn world(&self) -> World {
+    pub(super) fn world(&self) -> World {
         let cluster = Cluster { domain: "cluster.local".to_owned(), controller_namespace: "mcp-system".to_owned() };
         let defaults = Defaults { cluster, image: "mcp-gateway:1".to_owned(), module: MODULE.to_owned() };
         let mut world = World::new(defaults);
@@ -60,31 +60,31 @@ impl Stage {
         world
     }
 
-    fn interpret(&self) -> Interpretation {
+    pub(super) fn interpret(&self) -> Interpretation {
         interpret(&self.world())
     }
 }
 
 impl Interpretation {
-    fn extension(&self, extension: &str) -> &ExtensionOutcome {
+    pub(super) fn extension(&self, extension: &str) -> &ExtensionOutcome {
         &self.extensions[&name("mcp-system", extension)]
     }
 
-    fn main(&self) -> &Instance {
+    pub(super) fn main(&self) -> &Instance {
         self.extension("main").instance.as_ref().unwrap()
     }
 
-    fn registration(&self, registration: &str) -> &RegistrationOutcome {
+    pub(super) fn registration(&self, registration: &str) -> &RegistrationOutcome {
         let id = RegistrationId { kind: Kind::Registration, name: name("team", registration) };
         &self.registrations[&id]
     }
 }
 
-fn name(namespace: &str, name: &str) -> ObjectName {
+pub(super) fn name(namespace: &str, name: &str) -> ObjectName {
     ObjectName { namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
-fn extension(name: &str, created: &str, mut spec: Value) -> Value {
+pub(super) fn extension(name: &str, created: &str, mut spec: Value) -> Value {
     spec["targetRef"] = json!({ "name": "front", "namespace": "gateway-system" });
     spec["publicHost"] = json!("mcp.example.com");
     json!({
@@ -95,7 +95,7 @@ fn extension(name: &str, created: &str, mut spec: Value) -> Value {
 }
 
 /// A registration in namespace `team`, of the minute `age`.
-fn registration(name: &str, age: u8, spec: Value) -> Value {
+pub(super) fn registration(name: &str, age: u8, spec: Value) -> Value {
     json!({
         "apiVersion": "mcpgateway.dev/v1alpha1", "kind": "MCPServerRegistration",
         "metadata": {
@@ -106,11 +106,11 @@ fn registration(name: &str, age: u8, spec: Value) -> Value {
     })
 }
 
-fn to_service(name: &str, age: u8, prefix: &str) -> Value {
+pub(super) fn to_service(name: &str, age: u8, prefix: &str) -> Value {
     registration(name, age, json!({ "prefix": prefix, "targetRef": { "kind": "Service", "name": "weather" } }))
 }
 
-fn route(namespace: &str, name: &str, rule: Value) -> Value {
+pub(super) fn route(namespace: &str, name: &str, rule: Value) -> Value {
     json!({
         "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
         "metadata": { "namespace": namespace, "name": name },
@@ -134,7 +134,7 @@ fn grant(namespace: &str, (group, kind, from): (&str, &str, &str), to: &str) -> 
     })
 }
 
-fn secret(name: &str, key: &str, base64: &str) -> Value {
+pub(super) fn secret(name: &str, key: &str, base64: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Secret",
         "metadata": { "namespace": "team", "name": name },
@@ -337,6 +337,116 @@ fn of_two_extensions_of_one_listener_the_older_is_in_use() {
     assert_eq!(later.accepted.reason, reason::CONFLICTED);
     assert!(later.accepted.message.contains("mcp-system/main"), "{later:?}");
     assert!(later.instance.is_none() && result.extension("main").instance.is_some());
+}
+
+/// Makes the Gateway another one.
+fn gateway(class: &str, listeners: Value) -> Value {
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": { "namespace": "gateway-system", "name": "front" },
+        "spec": { "gatewayClassName": class, "listeners": listeners },
+    })
+}
+
+#[test]
+fn of_two_extensions_of_listeners_with_one_port_the_older_is_in_use() {
+    let listener = |name: &str, port: u16| {
+        let all = json!({ "namespaces": { "from": "All" } });
+        json!({ "name": name, "port": port, "protocol": "HTTP", "hostname": format!("{name}.example.com"), "allowedRoutes": all })
+    };
+    let at = |listener: &str, created: &str| {
+        let mut extension = extension(listener, created, json!({}));
+        extension["spec"]["targetRef"]["sectionName"] = json!(listener);
+        extension["spec"]["publicHost"] = json!(format!("{listener}.example.com"));
+        extension
+    };
+    let stage = |second: u16| {
+        let mut stage = Stage::new();
+        stage.without("Gateway").without("MCPGatewayExtension");
+        stage.add(gateway("istio", json!([listener("a", 80), listener("b", second)])));
+        stage.add(at("a", "2026-01-01T00:00:00Z")).add(at("b", "2026-01-01T00:01:00Z"));
+        stage.interpret()
+    };
+    let later = &stage(80);
+    let verdict = &later.extension("b").accepted;
+    assert_eq!(verdict.reason, reason::CONFLICTED);
+    assert!(verdict.message.contains("mcp-system/a") && verdict.message.contains("a port of its own"), "{verdict:?}");
+    assert!(later.extension("a").instance.is_some() && later.extension("b").instance.is_none());
+    assert!(stage(81).extension("b").instance.is_some());
+}
+
+#[test]
+fn a_public_host_that_two_extensions_have_is_told_at_the_younger() {
+    let mut stage = Stage::new();
+    let listener = |name: &str, port: u16| json!({ "name": name, "port": port, "protocol": "HTTP", "allowedRoutes": { "namespaces": { "from": "All" } } });
+    stage.without("Gateway").without("MCPGatewayExtension");
+    stage.add(gateway("istio", json!([listener("a", 80), listener("b", 81)])));
+    for (name, created) in [("a", "2026-01-01T00:00:00Z"), ("b", "2026-01-01T00:01:00Z")] {
+        let mut extension = extension(name, created, json!({}));
+        extension["spec"]["targetRef"]["sectionName"] = json!(name);
+        stage.add(extension);
+    }
+    let result = stage.interpret();
+    let (older, younger) = (&result.extension("a").accepted, &result.extension("b").accepted);
+    assert!(older.is_yes() && !older.message.contains("publicHost"), "{older:?}");
+    assert!(younger.is_yes() && younger.message.contains("publicHost mcp.example.com is also that of"), "{younger:?}");
+}
+
+#[test]
+fn a_gateway_that_istio_does_not_make_is_refused() {
+    let class = |controller: &str| {
+        let mut stage = Stage::new();
+        stage.without("Gateway");
+        let listeners = json!([{ "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": { "namespaces": { "from": "All" } } }]);
+        stage.add(gateway("edge", listeners));
+        stage.add(json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+            "metadata": { "name": "edge" }, "spec": { "controllerName": controller },
+        }));
+        stage.interpret().extension("main").accepted.clone()
+    };
+    assert!(class("istio.io/gateway-controller").is_yes());
+    assert!(class("openshift.io/gateway-controller/v1").is_yes());
+    let refused = class("gateway.envoyproxy.io/gatewayclass-controller");
+    assert_eq!((refused.holds, refused.reason), (Some(false), reason::INVALID));
+    assert!(refused.message.contains("class edge") && refused.message.contains("targetRef"), "{}", refused.message);
+}
+
+#[test]
+fn a_listener_without_http_is_refused_with_what_to_name_instead() {
+    for (listener, fix) in [
+        (json!({ "name": "raw", "port": 80, "protocol": "TCP" }), "HTTP or HTTPS"),
+        (
+            json!({ "name": "raw", "port": 443, "protocol": "HTTPS", "tls": { "mode": "Passthrough" } }),
+            "tls.mode Terminate",
+        ),
+    ] {
+        let mut stage = Stage::new();
+        stage.without("Gateway").add(gateway("istio", json!([listener])));
+        let accepted = stage.interpret().extension("main").accepted.clone();
+        assert_eq!(accepted.reason, reason::INVALID);
+        assert!(accepted.message.contains(fix), "{}", accepted.message);
+    }
+}
+
+#[test]
+fn a_module_that_only_istiods_own_extensions_can_pull_is_refused_in_envoy_filter_mode() {
+    let with = |mode: &str| {
+        let module = json!({ "url": MODULE, "pullSecret": "login" });
+        let mut stage = Stage::new();
+        stage.without("MCPGatewayExtension");
+        let spec = json!({ "dataPath": { "mode": mode }, "module": module });
+        stage.add(extension("main", "2026-01-01T00:00:00Z", spec));
+        stage.interpret().extension("main").accepted.clone()
+    };
+    assert!(with("WasmPlugin").is_yes());
+    let refused = with("EnvoyFilter");
+    assert_eq!(refused.reason, reason::INVALID);
+    assert!(
+        refused.message.contains("module.pullSecret") && refused.message.contains("WasmPlugin"),
+        "{}",
+        refused.message
+    );
 }
 
 #[test]

@@ -55,6 +55,11 @@ pub mod reason {
     pub const BACKEND_NOT_FOUND: &str = "BackendNotFound";
     pub const INVALID_CREDENTIAL: &str = "InvalidCredentialRef";
     pub const INVALID_CA: &str = "InvalidCACertificateRef";
+    pub const COMPATIBLE: &str = "Compatible";
+    pub const CONNECTION_LIMITS: &str = "ConnectionLimits";
+    pub const AUTHORIZATION_POLICY: &str = "AuthorizationPolicy";
+    pub const MUTUAL_TLS: &str = "MutualTLSRequired";
+    pub const UNSUPPORTED_VERSION: &str = "UnsupportedVersion";
     pub const MODULE_UNAVAILABLE: &str = "ModuleUnavailable";
     pub const GATEWAY_NOT_PROGRAMMED: &str = "GatewayNotProgrammed";
     pub const ROUTE_NOT_ACCEPTED: &str = "RouteNotAccepted";

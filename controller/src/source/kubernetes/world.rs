@@ -5,7 +5,7 @@ use crate::model::{Cluster, Module, ObjectName};
 use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Resources of one kind, by name.
@@ -18,6 +18,8 @@ pub struct World {
     pub objects: BTreeMap<Kind, Objects>,
     /// What the registries said of modules, by URL.
     pub modules: BTreeMap<String, Result<Module, String>>,
+    /// The kinds that the cluster does not have.
+    pub absent: BTreeSet<Kind>,
     /// What the controller was started with.
     pub defaults: Defaults,
 }
@@ -36,7 +38,7 @@ pub struct Defaults {
 impl World {
     /// Nothing but the defaults.
     pub fn new(defaults: Defaults) -> Self {
-        Self { objects: BTreeMap::new(), modules: BTreeMap::new(), defaults }
+        Self { objects: BTreeMap::new(), modules: BTreeMap::new(), absent: BTreeSet::new(), defaults }
     }
 
     /// All resources of a kind, by name.
