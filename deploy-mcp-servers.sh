@@ -6,6 +6,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/env.sh"
 source "$ROOT/scripts/images.sh"
 source "$ROOT/scripts/kubernetes.sh"
+no_arguments "$@"
 
 [[ -n $IMAGE_PREFIX ]] ||
   fail "which image? Set DOCKER_USERNAME to the account that scripts/push-images.sh pushed to, or REGISTRY to another registry"
@@ -24,7 +25,7 @@ for server in sample-tools sample-features sample-sse; do
 done
 for registration in mcpserverregistrations.mcp.kagenti.com/sample-tools mcpserverregistrations.mcpgateway.dev/sample-features \
   mcpserverregistrations.mcpgateway.dev/sample-sse; do
-  wait_for "${registration#*/} can be called" "$KUBECTL describe -n mcp-test $registration" \
+  wait_for "${registration#*/} can be called" "conditions mcp-test $registration" \
     condition mcp-test "$registration" Ready
 done
 k get -n mcp-test mcpserverregistrations.mcp.kagenti.com,mcpserverregistrations.mcpgateway.dev

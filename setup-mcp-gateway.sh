@@ -9,9 +9,9 @@
 #   PLAIN_HTTP=1         the registry has no TLS
 #   TIMEOUT              how many seconds each step may take; 180
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/env.sh"
-CONTAINER_TOOL=true
 source "$ROOT/scripts/images.sh"
 source "$ROOT/scripts/kubernetes.sh"
+no_arguments "$@"
 
 [[ ${MODE:=WasmPlugin} == WasmPlugin || $MODE == EnvoyFilter ]] || fail "MODE is $MODE: write WasmPlugin or EnvoyFilter"
 [[ -n $IMAGE_PREFIX ]] ||
@@ -21,7 +21,8 @@ cluster
 if ! exists crd gateways.gateway.networking.k8s.io; then
   version=${GATEWAY_API_VERSION:-v1.6.0}
   say "Installing the Gateway API $version"
-  apply -f "https://github.com/kubernetes-sigs/gateway-api/releases/download/$version/standard-install.yaml"
+  apply -f "https://github.com/kubernetes-sigs/gateway-api/releases/download/$version/standard-install.yaml" ||
+    fail "the Gateway API could not be installed: do it by hand, https://gateway-api.sigs.k8s.io/guides, then run this again"
 fi
 k wait --for=condition=Established --timeout="${TIMEOUT}s" crd/gateways.gateway.networking.k8s.io >/dev/null
 
@@ -31,7 +32,8 @@ if ! exists gatewayclass istio; then
   for chart in base istiod; do
     helm upgrade --install "istio-$chart" "$chart" --repo https://istio-release.storage.googleapis.com/charts \
       --namespace istio-system --create-namespace ${ISTIO_VERSION:+--version "$ISTIO_VERSION"} \
-      --wait --timeout "${TIMEOUT}s" >&2
+      --wait --timeout "${TIMEOUT}s" >&2 ||
+      fail "Istio could not be installed: do it by hand, https://istio.io/latest/docs/setup/install, then run this again"
   done
   wait_for "Istio has its GatewayClass" "$KUBECTL get pods -n istio-system" exists gatewayclass istio
 fi
@@ -78,9 +80,9 @@ patches:
 KUSTOMIZATION
 )
 apply -k "$folder"
-wait_for "the Gateway is programmed" "$KUBECTL describe gateway mcp-gateway -n gateway-system" \
+wait_for "the Gateway is programmed" "conditions gateway-system gateway/mcp-gateway" \
   condition gateway-system gateway/mcp-gateway Programmed
-wait_for "the endpoint is ready" "$KUBECTL describe mcpgatewayextension mcp-gateway -n mcp-system" \
+wait_for "the endpoint is ready" "conditions mcp-system mcpgatewayextension/mcp-gateway" \
   condition mcp-system mcpgatewayextension/mcp-gateway Ready
 
 k get mcpgatewayextensions -n mcp-system

@@ -5,6 +5,7 @@
 #   TIMEOUT          how many seconds the port-forward may take; 180
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/env.sh"
 source "$ROOT/scripts/kubernetes.sh"
+no_arguments "$@"
 
 need curl "install curl"
 work=$(mktemp -d)
@@ -38,7 +39,7 @@ post() {
   for header in "$@"; do headers+=(-H "$header"); done
   # No DNS is asked for the host: the connection goes to the gateway.
   curl -sS --max-time 30 --connect-to "::$GATEWAY_ADDRESS" -D "$work/headers" "${headers[@]}" -d "$body" "$url" |
-    sed 's/^data: //; /^\(event\|id\|retry\):/d; /^$/d' | tail -n 1
+    sed 's/^data: //; /^\(event\|id\|retry\):/d; /^$/d' | tail -n 1 || true
 }
 
 # check WHAT TEXT ANSWER: whether the answer holds the text.
@@ -59,6 +60,8 @@ call() {
 printf 'Clients with sessions (2024-11-05 to 2025-11-25):\n'
 answer=$(post '{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {},
   "clientInfo": {"name": "test-servers", "version": "1"}}}')
+[[ -n $answer ]] ||
+  fail "nothing answers at $GATEWAY_ADDRESS: see \`kubectl get gateway,service,pods -n gateway-system\`, or set GATEWAY_ADDRESS"
 check "initialize" '"protocolVersion"' "$answer"
 session=$(tr -d '\r' <"$work/headers" | sed -n 's/^[Mm]cp-[Ss]ession-[Ii]d: //p')
 answer=$(post '{"jsonrpc": "2.0", "id": 2, "method": "tools/list"}' "Mcp-Session-Id: $session")

@@ -3,6 +3,8 @@
 # No base image is pulled. What was built is told on stdout.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 source "$ROOT/scripts/images.sh"
+no_arguments "$@"
+TOOL=$(container_tool)
 cd "$ROOT"
 
 # An image from scratch has no authorities to check certificates with: it gets those of this machine.
@@ -10,9 +12,9 @@ authorities=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 [[ -s $authorities ]] || authorities=/etc/pki/tls/certs/ca-bundle.crt
 [[ -s $authorities ]] ||
   fail "no certificate authorities are found: install ca-certificates, or name a PEM file in SSL_CERT_FILE"
-mkdir -p dist/images
-install -m 644 "$authorities" dist/images/ca-certificates.crt
-install -m 644 LICENSE dist/images/LICENSE
+mkdir -p "$CONTEXT"
+install -m 644 "$authorities" "$CONTEXT/ca-certificates.crt"
+install -m 644 LICENSE "$CONTEXT/LICENSE"
 
 case $TOOL in
   buildah) build=(bud --isolation chroot --format oci) ;;
@@ -21,12 +23,12 @@ esac
 scripts/build-wasm.sh
 for platform in "${PLATFORMS[@]}"; do
   arch=${platform#linux/}
-  scripts/build-static.sh "$arch"
+  scripts/build-static.sh "$arch" "$PROFILE" "$CONTEXT/$arch"
   for name in "${IMAGES[@]}"; do
     full=$(one_image "$name" "$platform")
     say "Building $full"
     engine "${build[@]}" --platform "$platform" --build-arg "ARCH=$arch" --tag "$full" \
-      --file "images/$name.Containerfile" dist/images >&2
+      --file "images/$name.Containerfile" "$CONTEXT" >&2
     printf '%s\n' "$full"
   done
 done

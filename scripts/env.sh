@@ -15,6 +15,10 @@ fail() {
   exit 1
 }
 
+no_arguments() {
+  (($# == 0)) || fail "usage: ${0##*/}, without arguments. It takes variables: \`head -n 20 $0\` lists them"
+}
+
 need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
 
 # only_one NAME: one process at a time sets up NAME; a second waits, then finds it done.

@@ -5,9 +5,14 @@
 #   DOCKER_USERNAME  the account, or organisation, in it
 #   IMAGE_TAG        latest
 #   PLATFORMS        linux/amd64, linux/arm64, or both with a comma between; the machine's own
+#   PROFILE          Cargo's profile: release, or dev, which is built in a third of the time and runs slower; release
 #   CONTAINER_TOOL   buildah, podman or docker: the first of them that is there
 
 IMAGE_TAG=${IMAGE_TAG:-latest}
+PROFILE=${PROFILE:-release}
+[[ $PROFILE == release || $PROFILE == dev ]] || fail "PROFILE is $PROFILE: write release or dev"
+# shellcheck disable=SC2034 # for those that source this: what images hold
+CONTEXT=dist/images/$PROFILE
 REGISTRY=${REGISTRY:-${DOCKER_USERNAME:+docker.io}}
 IMAGE_PREFIX=${REGISTRY:+$REGISTRY/}${DOCKER_USERNAME:+$DOCKER_USERNAME/}
 # shellcheck disable=SC2034 # for those that source this
@@ -47,7 +52,8 @@ container_tool() {
   fail "none of ${CONTAINER_TOOL:-buildah, podman and docker} is there: install one (Debian and Ubuntu: apt-get install buildah)"
 }
 
-# engine ARGUMENTS…: the container tool. Buildah needs no daemon, no root and no overlay this way.
+# engine ARGUMENTS…: the container tool, once TOOL names it. Buildah needs no daemon, no root and no overlay this way.
+# shellcheck disable=SC2153 # set by those that source this
 engine() {
   if [[ $TOOL == buildah ]]; then
     buildah --storage-driver vfs "$@"
@@ -55,4 +61,3 @@ engine() {
     "$TOOL" "$@"
   fi
 }
-TOOL=$(container_tool)

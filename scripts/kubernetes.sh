@@ -8,16 +8,20 @@ KUBECTL=${KUBECTL:-kubectl}
 TIMEOUT=${TIMEOUT:-180}
 # shellcheck disable=SC2034 # for those that source this
 PUBLIC_HOST=mcp.127-0-0-1.sslip.io
+# Who has applied what these scripts apply.
+MANAGER=mcp-gateway-scripts
 
 k() { "$KUBECTL" "$@"; }
 
 # Server-side, so that applying the same again changes nothing.
-apply() { k apply --server-side --force-conflicts --field-manager=mcp-gateway-scripts "$@" >&2; }
+apply() { k apply --server-side --force-conflicts --field-manager="$MANAGER" "$@" >&2; }
 
 cluster() {
   need "$KUBECTL" "install kubectl: https://kubernetes.io/docs/tasks/tools"
-  k version --request-timeout=10s >/dev/null 2>&1 ||
-    fail "kubectl reaches no cluster: try \`kubectl version\`, and choose one with \`kubectl config use-context\`"
+  [[ $TIMEOUT =~ ^[1-9][0-9]*$ ]] || fail "TIMEOUT is $TIMEOUT: write a number of seconds"
+  local said
+  said=$(k get --raw /version --request-timeout=10s 2>&1) ||
+    fail "kubectl reaches no cluster: choose one with \`kubectl config use-context\`. It says: ${said##*$'\n'}"
   say "Cluster: $(k config current-context 2>/dev/null || printf 'the one of this pod')"
 }
 
@@ -31,10 +35,16 @@ wait_for() {
   until "$@" >/dev/null 2>&1; do
     if ((SECONDS >= deadline)); then
       $hint >&2 || true
-      fail "waited ${TIMEOUT} s in vain until $what; what there is stands above, from: $hint"
+      fail "waited ${TIMEOUT} s in vain until $what: see above"
     fi
     sleep 1
   done
+}
+
+# conditions NAMESPACE RESOURCE: those that do not hold, and why.
+conditions() {
+  k get -n "$1" "$2" -o 'jsonpath={range .status.conditions[?(@.status!="True")]}  {.type} is {.status}, {.reason}: {.message}{"\n"}{end}'
+  printf 'More: %s describe -n %s %s\n' "$KUBECTL" "$1" "$2"
 }
 
 # condition NAMESPACE RESOURCE TYPE: whether the resource's status says so, of what it is now.

@@ -5,6 +5,8 @@
 #   PLAIN_HTTP=1     the registry has no TLS; one on this machine needs none
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 source "$ROOT/scripts/images.sh"
+no_arguments "$@"
+TOOL=$(container_tool)
 cd "$ROOT"
 
 [[ -n $IMAGE_PREFIX ]] ||
@@ -15,7 +17,7 @@ if [[ -n ${PLAIN_HTTP:-} || $REGISTRY =~ ^(localhost|127\.[0-9.]+)(:[0-9]+)?$ ]]
 fi
 
 program=
-for candidate in "dist/images/$(own_platform | cut -d/ -f2)/mcp-gateway" dist/mcp-gateway; do
+for candidate in "$CONTEXT/$(own_platform | cut -d/ -f2)/mcp-gateway" dist/mcp-gateway; do
   [[ -n $program || ! -x $candidate ]] || program=$candidate
 done
 [[ -n $program && -s dist/mcp-gateway.wasm ]] || fail "nothing is built: run scripts/build-images.sh first"

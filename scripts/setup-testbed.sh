@@ -32,6 +32,7 @@ debian() { # PROGRAM PACKAGE: a program that Debian has.
 only_one testbed
 debian etcd etcd-server
 debian docker-registry docker-registry
+debian buildah buildah
 debian ip iproute2
 debian setpriv util-linux
 need go "install Go 1.21 or later, which fetches the release that tests/testbed/go.mod asks for by itself"

@@ -19,6 +19,11 @@ if [[ ${1:-} == fast ]]; then
 else
   MCP_GATEWAY_TESTBED=$(scripts/setup-testbed.sh)
   export MCP_GATEWAY_TESTBED
+  # shellcheck disable=SC2034 # for images.sh
+  PROFILE=dev
+  source "$ROOT/scripts/images.sh"
+  arch=${PLATFORMS[0]#linux/}
+  scripts/build-static.sh "$arch" "$PROFILE" "$CONTEXT/$arch"
   say "Native tests"
   cargo test --workspace --no-fail-fast
 fi

@@ -7,7 +7,7 @@
 //! * [`process`]: other processes, sample servers among them;
 //! * [`peers`]: servers and clients of other SDKs;
 //! * [`kubernetes`]: a real Kubernetes and Istio, without containers;
-//! * [`registry`]: OCI registries;
+//! * [`registry`]: OCI registries; [`images`]: the images in them;
 //! * [`conformance`]: the official conformance suites, and servers for them;
 //! * [`quadrants`]: every feature, by clients of either era at servers of either era.
 
@@ -16,6 +16,7 @@ pub mod conformance;
 pub mod fake;
 mod front;
 pub mod gateway;
+pub mod images;
 pub mod kubernetes;
 pub mod peers;
 pub mod process;

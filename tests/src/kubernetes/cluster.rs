@@ -215,6 +215,22 @@ impl Cluster {
         Kubectl::helm(&self.kubeconfig(), args).await
     }
 
+    /// Runs a script of the repository, with variables of its own.
+    pub async fn script(&self, script: &str, args: &[&str], variables: &[(&str, &str)]) -> Kubectl {
+        Kubectl::script(&self.kubeconfig(), script, args, variables).await
+    }
+
+    /// The same with another configuration of clients.
+    pub async fn script_with(
+        &self,
+        kubeconfig: &Path,
+        script: &str,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Kubectl {
+        Kubectl::script(kubeconfig, script, args, variables).await
+    }
+
     /// Applies resources, as YAML.
     ///
     /// # Panics

@@ -1,13 +1,14 @@
-//! `kubectl` and `helm`, as an operator would use them.
+//! `kubectl`, `helm` and the scripts, as an operator would use them.
 
-use super::testbed::program;
+use super::testbed::{folder, program};
+use crate::process::root;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-/// What a command of `kubectl` or `helm` said.
+/// What a command of `kubectl`, of `helm` or a script said.
 #[derive(Debug)]
 pub struct Kubectl {
     /// Whether it ended with 0.
@@ -21,18 +22,32 @@ pub struct Kubectl {
 impl Kubectl {
     /// Runs a command, with `input` on its stdin.
     pub(super) async fn run(kubeconfig: &Path, args: &[&str], input: &str) -> Self {
-        Self::program("kubectl", kubeconfig, args, input).await
+        let mut command = Command::new(program("kubectl"));
+        command.args(args);
+        Self::finish(command, kubeconfig, input).await
     }
 
     /// Runs a command of `helm`.
     pub(super) async fn helm(kubeconfig: &Path, args: &[&str]) -> Self {
-        Self::program("helm", kubeconfig, args, "").await
+        let mut command = Command::new(program("helm"));
+        command.args(args);
+        Self::finish(command, kubeconfig, "").await
     }
 
-    async fn program(name: &str, kubeconfig: &Path, args: &[&str], input: &str) -> Self {
-        let helm = kubeconfig.with_extension("helm");
-        let mut child = Command::new(program(name))
+    /// Runs a script, by its path in the repository, with variables of its own.
+    pub(super) async fn script(kubeconfig: &Path, script: &str, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(root().join(script));
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
             .args(args)
+            .env("PATH", format!("{}:{path}", folder().join("bin").display()))
+            .envs(variables.iter().copied());
+        Self::finish(command, kubeconfig, "").await
+    }
+
+    async fn finish(mut command: Command, kubeconfig: &Path, input: &str) -> Self {
+        let helm = kubeconfig.with_extension("helm");
+        let mut child = command
             .env("KUBECONFIG", kubeconfig)
             // Other clusters have the same address, and what they know is not what this one does.
             .env("KUBECACHEDIR", kubeconfig.with_extension("cache"))
@@ -44,7 +59,7 @@ impl Kubectl {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .expect("the test bed has it");
+            .expect("it is there");
         let mut stdin = child.stdin.take().expect("is piped");
         let text = input.to_owned();
         let writing = async move {
@@ -52,7 +67,7 @@ impl Kubectl {
             let _ = stdin.write_all(text.as_bytes()).await;
         };
         let ((), output) = tokio::join!(writing, child.wait_with_output());
-        let output = output.expect("waiting for kubectl");
+        let output = output.expect("waiting for a command");
         Self {
             success: output.status.success(),
             output: String::from_utf8_lossy(&output.stdout).into_owned(),

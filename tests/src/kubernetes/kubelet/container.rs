@@ -60,7 +60,7 @@ impl Plan<'_> {
         std::fs::write(&resolver, "options attempts:1 timeout:1\n")?;
         let security = self.container.security_context.clone().unwrap_or_default();
         let of_pod = self.pod.spec.as_ref().and_then(|spec| spec.security_context.clone()).unwrap_or_default();
-        let user = security.run_as_user.or(of_pod.run_as_user).unwrap_or_default();
+        let user = security.run_as_user.or(of_pod.run_as_user).or(self.image.user).unwrap_or_default();
         let group = security.run_as_group.or(of_pod.run_as_group).unwrap_or_default();
         let read_only = security.read_only_root_filesystem == Some(true);
         let log = File::options().create(true).append(true).open(self.folder.join(format!("{name}.log")))?;

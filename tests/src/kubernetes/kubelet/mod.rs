@@ -36,6 +36,8 @@ const NETWORK: &str = "network";
 struct Node {
     client: Connection,
     folder: PathBuf,
+    /// Where pulled images are unpacked.
+    images: PathBuf,
     hosts: Hosts,
     launcher: Arc<Launcher>,
     /// How many pods there have been: it makes their addresses.
@@ -55,9 +57,14 @@ impl std::fmt::Debug for Connection {
 /// Runs pods for ever.
 pub(super) async fn run(client: Client, folder: PathBuf, hosts: Hosts, launcher: Arc<Launcher>) {
     let api = Api::<Pod>::all(client.clone());
-    let node =
-        Node { client: Connection(client), folder: folder.join("pods"), hosts, launcher, pods: AtomicU32::new(0) };
-    let node = Arc::new(node);
+    let node = Arc::new(Node {
+        client: Connection(client),
+        folder: folder.join("pods"),
+        images: folder.join("images"),
+        hosts,
+        launcher,
+        pods: AtomicU32::new(0),
+    });
     let mut running = HashMap::<String, watch::Sender<Option<Pod>>>::new();
     let mut listed = Vec::new();
     let mut events = watcher::watcher(api, watcher::Config::default()).boxed();

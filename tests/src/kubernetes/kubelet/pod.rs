@@ -156,15 +156,18 @@ async fn keep(run: Arc<Run>, container: Container, mut ending: watch::Receiver<O
     }
 }
 
-/// Starts a container, as soon as there is what it needs. `Err` if there is no such image.
+/// Starts a container, as soon as there is what it needs. `Err` if it cannot be started.
 async fn start(run: &Run, container: &Container, restarts: u32) -> Result<Running, ()> {
     let name = container.image.clone().unwrap_or_default();
     let waiting = |reason: &str, message: String| {
         run.see(container, |seen| (seen.state, seen.restarts) = (State::Waiting(reason.to_owned(), message), restarts));
     };
-    let Some(image) = Image::find(&name) else {
-        waiting("ErrImagePull", format!("the tests have no image {name}"));
-        return std::future::pending().await;
+    let image = loop {
+        match Image::find(&name, &run.node.images).await {
+            Ok(image) => break image,
+            Err(why) => waiting("ErrImagePull", why),
+        }
+        sleep(PERIOD * 4).await;
     };
     loop {
         let client = &run.node.client.0;
