@@ -166,3 +166,80 @@ spec:
         assert_eq!(of_filter().await, "");
     });
 }
+
+#[test]
+fn each_listener_of_a_gateway_has_an_endpoint_and_servers_of_its_own() {
+    kubernetes::test(async |cluster| {
+        let listeners = "[{name: one, port: 80, protocol: HTTP}, {name: two, port: 8080, protocol: HTTP}]";
+        let site = Site::declare(cluster, Mode::WasmPlugin, listeners, "").await;
+        site.kubectl(&["delete", "mcpgatewayextension", "mcp"]).await;
+        for (name, mode) in [("one", "WasmPlugin"), ("two", "EnvoyFilter")] {
+            let extension = format!(
+                r"
+apiVersion: mcpgateway.dev/v1alpha1
+kind: MCPGatewayExtension
+metadata: {{name: {name}}}
+spec:
+  targetRef: {{name: front, sectionName: {name}}}
+  publicHost: {}
+  dataPath: {{mode: {mode}}}
+",
+                site.host
+            );
+            cluster.apply_in(&site.namespace, &extension).await;
+        }
+        let (first, second, both) = (server(cluster), server(cluster), server(cluster));
+        for (name, server, of) in [("a", &first, "one"), ("b", &second, "two")] {
+            site.serve(name, server).await;
+            let target =
+                format!("targetRef: {{kind: Service, name: {name}, port: 8000}}\nextensionRefs: [{{name: {of}}}]");
+            site.register(name, &format!("{name}_"), &target).await;
+        }
+        site.add("c", "c_", &both).await;
+        for name in ["one", "two"] {
+            site.holds(&format!("mcpgatewayextension/{name}"), "Ready").await;
+        }
+        for name in ["a", "b"] {
+            site.ready(name).await;
+        }
+        let at = |port: u16| format!("http://{}:{port}/mcp", site.address);
+        for (port, tool, server) in [(80, "a_add", &first), (8080, "b_add", &second)] {
+            let session = Session::open_with(site.http(), &at(port), "2025-11-25", &json!({})).await;
+            assert_eq!(session.tools().await, [tool, "c_add"]);
+            for (tool, server) in [(tool, server), ("c_add", &both)] {
+                let answer = session.call(tool, json!({})).await;
+                assert_eq!(answer["result"]["content"][0]["text"], server.authority(), "{answer}");
+            }
+            let other = if port == 80 { "b_add" } else { "a_add" };
+            let answer = session.call(other, json!({})).await;
+            assert!(answer["error"].is_object(), "{other} is the other listener's: {answer}");
+        }
+    });
+}
+
+#[test]
+fn what_an_extension_names_has_to_be_there_and_is_one_extensions_alone() {
+    kubernetes::test(async |cluster| {
+        let site = Site::new(cluster, Mode::WasmPlugin).await;
+        let others = [
+            ("nowhere", "{name: none}", "none"),
+            ("no-listener", "{name: front, sectionName: none}", "none"),
+            ("second", "{name: front}", "mcp"),
+        ];
+        for (name, target, named) in others {
+            let extension = format!(
+                r"
+apiVersion: mcpgateway.dev/v1alpha1
+kind: MCPGatewayExtension
+metadata: {{name: {name}}}
+spec: {{targetRef: {target}, publicHost: {}}}
+",
+                site.host
+            );
+            cluster.apply_in(&site.namespace, &extension).await;
+            let condition = site.becomes(&format!("mcpgatewayextension/{name}"), "Accepted", "False").await;
+            assert!(condition["message"].as_str().is_some_and(|message| message.contains(named)), "{condition}");
+        }
+        site.answers().await;
+    });
+}

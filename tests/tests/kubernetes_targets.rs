@@ -1,6 +1,6 @@
 //! What a registration may point at.
 
-use mcp_gateway_tests::fake::{Exchange, Fake};
+use mcp_gateway_tests::fake::{Exchange, Fake, Identity};
 use mcp_gateway_tests::kubernetes::{self, Mode, Site};
 use serde_json::json;
 
@@ -138,4 +138,37 @@ spec:
         site.holds("mcpserverregistrations.mcp.kagenti.com/weather", "Ready").await;
         is_called(&site, "weather_add").await;
     });
+}
+
+fn a_server_outside(mode: Mode) {
+    kubernetes::test(async |cluster| {
+        let site = Site::new(cluster, mode).await;
+        let host = format!("outside.{}.example.org", site.namespace);
+        cluster.name_host(&host, &cluster.node().to_string());
+        let identity = Identity::of(&host);
+        let server = Fake::modern().at(cluster.node()).tool("add", Exchange::ok).start_tls(&identity);
+        let authority = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "authority"}, "data": {"ca.crt": identity.pem()},
+        });
+        cluster.apply_in(&site.namespace, &authority.to_string()).await;
+        let url = format!("https://{host}:{}/api/mcp", server.port());
+        site.register("outside", "o_", &format!("url: {url}\ncaCertificateRef: {{name: authority}}")).await;
+        site.ready("outside").await;
+        is_called(&site, "o_add").await;
+        site.is_straight("o_add", &server).await;
+        is_called(&site, "o_add").await;
+        let calls = server.calls();
+        let own = format!("{host}:{}", server.port());
+        assert!(calls.iter().all(|call| call.path == "/api/mcp" && own.starts_with(call.header("host"))), "{calls:?}");
+    });
+}
+
+#[test]
+fn a_server_outside_by_wasm_plugin() {
+    a_server_outside(Mode::WasmPlugin);
+}
+
+#[test]
+fn a_server_outside_by_envoy_filter() {
+    a_server_outside(Mode::EnvoyFilter);
 }
