@@ -29,6 +29,10 @@ impl Applier {
         Self { client, settled: HashMap::new() }
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Objects of a kind, in a namespace.
     pub(super) fn api(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), namespace, &kind.api_resource())

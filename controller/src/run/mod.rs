@@ -9,22 +9,24 @@
 //!
 //! | resources | verbs | reason |
 //! | --- | --- | --- |
-//! | mcpgatewayextensions, mcpserverregistrations (both groups), mcpvirtualservers | get list watch | what is declared |
+//! | mcpgatewayextensions, mcpserverregistrations (both groups), mcpvirtualservers | list watch | what is declared |
 //! | the same | patch on /status | how it is |
 //! | mcpgatewayextensions | patch, update on /finalizers | the finalizer of those whose Gateway is in another namespace; owning objects |
 //! | mcpserverregistrations (both groups) | update on /finalizers | owning objects (`blockOwnerDeletion`) |
-//! | gateways, gatewayclasses, referencegrants, namespaces | get list watch | listeners, whose the Gateway is, consent, labels for `allowedRoutes` |
-//! | authorizationpolicies, peerauthentications | get list watch | what stands against the filter |
-//! | httproutes, services, serviceentries, configmaps, backendtlspolicies | get list watch create patch delete | targets and authorities; what is made |
+//! | gateways, gatewayclasses, referencegrants, namespaces | list watch | listeners, whose the Gateway is, consent, labels for `allowedRoutes` |
+//! | authorizationpolicies, peerauthentications | list watch | what stands against the filter |
+//! | httproutes, services, serviceentries, backendtlspolicies | list watch create patch delete | targets; what is made |
+//! | configmaps | get list watch create patch delete | authorities, the mesh's configuration; what is made |
 //! | secrets | get list watch create patch | credentials; keys and configuration of brokers |
-//! | deployments, poddisruptionbudgets, networkpolicies, serviceaccounts, roles, rolebindings, destinationrules, wasmplugins, envoyfilters | get list watch create patch delete | what is made |
-//! | endpointslices | get list watch | where the brokers are |
+//! | deployments, poddisruptionbudgets, networkpolicies, serviceaccounts, roles, rolebindings, destinationrules, wasmplugins, envoyfilters | list watch create patch delete | what is made |
+//! | endpointslices | list watch | where the brokers are |
 //! | events (events.k8s.io) | create patch | transitions |
 //! | leases, in its own namespace | get create update | who of several controllers acts |
 //!
 //! To give a broker its role, the controller has to have what is in it: get, list and watch of secrets.
 
 mod apply;
+mod contents;
 mod judge;
 mod lease;
 mod metrics;

@@ -8,10 +8,10 @@ use super::probe::Probe;
 use super::routes::{self, Routes, sooner};
 use super::status::{self, Conditions};
 use super::watch::Watches;
-use super::{prune, report, secrets};
+use super::{contents, prune, report, secrets};
 use crate::model::{Instance, ObjectName};
 use crate::render::kubernetes::{Names, Object, ServerNames, Step, render, route};
-use crate::source::kubernetes::{Defaults, Interpretation, Kind, Verdict, World, interpret, reason};
+use crate::source::kubernetes::{Asked, Defaults, Interpretation, Kind, Verdict, World, interpret, reason};
 use futures::StreamExt;
 use kube::runtime::events::Recorder;
 use std::collections::{BTreeMap, HashMap};
@@ -21,6 +21,8 @@ use tokio::time::Instant;
 
 /// How many writes are under way at once.
 const AT_ONCE: usize = 16;
+/// How often in a row what was looked at may lead to more that has to be.
+const ROUNDS: usize = 8;
 /// When what failed is tried again.
 const AGAIN: Duration = Duration::from_secs(3);
 /// How long brokers and filters may take to follow a change.
@@ -49,12 +51,19 @@ impl Passes {
     /// Makes everything what it has to be. Returns when to look again even if nothing happens.
     pub(super) async fn run(&mut self, watches: &Watches) -> Option<Instant> {
         let mut again = None;
-        let mut world = self.world(watches);
-        let mut result = interpret(&world);
-        if self.make_keys(watches, &world, &result, &mut again).await {
-            world = self.world(watches);
-            result = interpret(&world);
+        let mut looked = self.look(watches).await;
+        if let Ok((world, result)) = &looked
+            && self.make_keys(watches, world, result, &mut again).await
+        {
+            looked = self.look(watches).await;
         }
+        let (world, result) = match looked {
+            Ok(looked) => looked,
+            Err(error) => {
+                tracing::warn!(%error, "what resources refer to cannot be read");
+                return Some(Instant::now() + AGAIN);
+            }
+        };
         for extension in result.extensions.values() {
             if let Some(wanted) = extension.module.as_ref().filter(|wanted| !wanted.in_force)
                 && let Some(at) = self.modules.want(&world, wanted)
@@ -98,8 +107,41 @@ impl Passes {
             objects: watches.objects(),
             modules: self.modules.found(),
             absent: watches.absent(),
+            asked: Asked::default(),
             defaults: self.defaults.clone(),
         }
+    }
+
+    /// What there is, and what it comes to, with the data of everything that it refers to.
+    async fn look(&self, watches: &Watches) -> Result<(World, Interpretation), kube::Error> {
+        for _ in 0..ROUNDS {
+            let (world, result) = self.interpreted(watches);
+            if !contents::fetch(self.applier.client(), watches, &world.asked.so_far()).await? {
+                return Ok((world, result));
+            }
+        }
+        // Something changes all the time, and is looked at again soon.
+        Ok(self.interpreted(watches))
+    }
+
+    fn interpreted(&self, watches: &Watches) -> (World, Interpretation) {
+        let world = self.world(watches);
+        let result = interpret(&world);
+        // What this pass is going to look for beside.
+        for extension in result.extensions.values() {
+            if let Some(secret) = extension.module.as_ref().and_then(|module| module.pull_secret.as_ref()) {
+                world.get(Kind::Secret, secret);
+            }
+            if let Some(instance) = &extension.instance {
+                let names = Names::new(instance);
+                world.get(Kind::Secret, &names.key_secret());
+                world.get(Kind::Secret, &names.config_secret());
+            }
+        }
+        for (name, _) in world.all(Kind::ConfigMap).filter(|(_, object)| prune::maker(object).is_some()) {
+            world.get(Kind::ConfigMap, name);
+        }
+        (world, result)
     }
 
     /// Makes what keys are missing. Whether any were.

@@ -20,7 +20,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 const FINALIZER: &str = "mcpgateway.dev/filter";
 
 /// Kinds in the order in which they go: what leads to something goes before it.
-const ORDER: [Kind; 14] = [
+pub(super) const ORDER: [Kind; 14] = [
     Kind::HttpRoute,
     Kind::BackendTlsPolicy,
     Kind::DestinationRule,
@@ -40,7 +40,7 @@ const ORDER: [Kind; 14] = [
 const DRAINED: usize = 5;
 
 /// The extension that an object was made for.
-fn maker(object: &DynamicObject) -> Option<ObjectName> {
+pub(super) fn maker(object: &DynamicObject) -> Option<ObjectName> {
     let label = |name: &str| object.labels().get(name).cloned();
     if label("app.kubernetes.io/managed-by")? != MANAGED_BY {
         return None;

@@ -56,6 +56,10 @@ pub(super) async fn make_keys(
     instance: &Instance,
 ) -> Result<(), kube::Error> {
     let name = Names::new(instance).key_secret();
+    // Keys that are there and could not be read are none to replace.
+    if world.get(Kind::Secret, &name).is_some_and(|secret| secret.data.is_null()) {
+        return Ok(());
+    }
     let keys = [FILTER_KEY, SESSION_KEY, CONFIG_KEY];
     let missing = keys.into_iter().filter(|key| value(world, &name, key).is_none_or(|value| value.trim().is_empty()));
     let mut made = serde_json::Map::new();

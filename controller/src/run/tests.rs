@@ -1,6 +1,7 @@
 //! By scenario, over an API server that is only pretended: what the controller makes of a cluster.
 
 mod api_server;
+mod rights;
 
 use super::{Options, run};
 use crate::model::{Cluster, ObjectName};
@@ -249,4 +250,45 @@ async fn what_stands_against_a_gateway_is_a_condition_and_an_event() {
         (Scene::condition(api, "mcpgatewayextensions", "main", "Compatible")?["status"] == "True").then_some(())
     };
     scene.until("nothing stands against it", gone).await;
+}
+
+#[tokio::test]
+async fn of_secrets_and_config_maps_only_those_are_read_that_something_refers_to() {
+    let big = "A".repeat(1 << 20);
+    let secret = |name: &str, data: Value| json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "namespace": "ns", "name": name }, "data": data });
+    let mut objects = server();
+    objects.push(secret("unrelated", json!({ "token": big })));
+    objects.push(secret("login", json!({ "token": "czNjcmV0" })));
+    objects.push(json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "namespace": "ns", "name": "unrelated" },
+        "data": { "text": big },
+    }));
+    let scene = Scene::new(objects).await;
+    scene.until("the server's route", Scene::route).await;
+    assert_eq!(scene.api.given("configmaps"), Vec::<String>::new());
+    let given = scene.api.given("secrets");
+    assert!(given.iter().all(|name| name.starts_with("main-broker-")), "{given:?}");
+    scene.api.change("mcpserverregistrations", "ns", "weather", |object| {
+        object["spec"]["credentialRef"] = json!({ "name": "login" });
+    });
+    let sent = |api: &ApiServer, wanted: &str| {
+        let config = Scene::config(api)?;
+        (config.servers.first()?.headers.get("authorization")? == wanted).then_some(())
+    };
+    scene.until("the credential is sent", |api| sent(api, "Bearer s3cret")).await;
+    scene.api.change("secrets", "ns", "login", |object| object["data"]["token"] = json!("b3RoZXI="));
+    scene.until("its new value is sent", |api| sent(api, "Bearer other")).await;
+    assert!(!scene.api.given("secrets").contains(&"unrelated".to_owned()));
+}
+
+#[tokio::test]
+async fn keys_that_are_there_stay_what_they_are() {
+    let keys = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "namespace": "ns", "name": "main-broker-key" },
+        "data": { "key": "a2V5a2V5a2V5a2V5a2V5", "session": "c2Vzc2lvbg==", "config": "MDA=" },
+    });
+    let scene = Scene::new(vec![in_force(), keys.clone()]).await;
+    scene.until("the broker's configuration", |api| api.get("secrets", "ns", "main-broker-config")).await;
+    scene.until("no more writes", |api| api.is_quiet().then_some(())).await;
+    assert_eq!(scene.api.get("secrets", "ns", "main-broker-key").unwrap()["data"], keys["data"]);
 }

@@ -1,12 +1,14 @@
 //! What the API server has, followed by watches.
 
-use crate::source::kubernetes::{Kind, Objects, is_mesh_config, name_of};
+use super::contents::Contents;
+use crate::source::kubernetes::{Kind, Objects, name_of};
 use backon::ExponentialBuilder;
 use futures::{StreamExt, TryStreamExt};
-use kube::api::{Api, DynamicObject};
+use kube::api::{Api, DynamicObject, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event, ExponentialBackoff};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Client, ResourceExt};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,7 +33,9 @@ pub(super) struct Watches {
 
 #[derive(Default)]
 struct State {
+    /// Of the kinds that are fetched one by one, the metadata alone.
     objects: BTreeMap<Kind, Objects>,
+    contents: Contents,
     /// Kinds that have been listed once, or that the cluster does not have.
     known: BTreeSet<Kind>,
     /// Those of them that it does not have.
@@ -56,9 +60,25 @@ impl Watches {
         lock(&self.state).known.len() == Kind::ALL.len()
     }
 
-    /// Everything, as it was last seen.
+    /// Everything, as it was last seen; with its data what that has been fetched of.
     pub(super) fn objects(&self) -> BTreeMap<Kind, Objects> {
-        lock(&self.state).objects.clone()
+        let state = lock(&self.state);
+        let mut all = state.objects.clone();
+        for (kind, objects) in all.iter_mut().filter(|(kind, _)| kind.is_fetched()) {
+            for (name, object) in objects {
+                if let Some(known) = state.contents.get(&(*kind, name.clone())) {
+                    *object = Arc::clone(known);
+                }
+            }
+        }
+        all
+    }
+
+    /// Works on what has been fetched, beside what has been seen.
+    pub(super) fn with_contents<T>(&self, work: impl FnOnce(&BTreeMap<Kind, Objects>, &mut Contents) -> T) -> T {
+        let mut state = lock(&self.state);
+        let State { objects, contents, .. } = &mut *state;
+        work(objects, contents)
     }
 
     /// The kinds that the cluster does not have.
@@ -68,8 +88,14 @@ impl Watches {
 
     /// An object that the API server has just answered with. The watch may be behind that for a moment, or ahead of it already.
     pub(super) fn saw(&self, kind: Kind, mut object: DynamicObject) {
-        trim(kind, &mut object);
-        put(lock(&self.state).objects.entry(kind).or_default(), object);
+        object.managed_fields_mut().clear();
+        let mut state = lock(&self.state);
+        if kind.is_fetched() {
+            let known = DynamicObject { data: Value::Null, ..object.clone() };
+            state.contents.put(kind, object);
+            object = known;
+        }
+        put(state.objects.entry(kind).or_default(), object);
     }
 }
 
@@ -87,7 +113,7 @@ fn put(objects: &mut Objects, object: DynamicObject) {
 }
 
 /// Resource versions of one kind can be compared as numbers (Kubernetes 1.35, KEP-5504; before that it was etcd's revision as well).
-fn version(object: &DynamicObject) -> Option<u64> {
+pub(super) fn version(object: &DynamicObject) -> Option<u64> {
     object.metadata.resource_version.as_ref()?.parse().ok()
 }
 
@@ -100,15 +126,24 @@ struct Follower {
 
 impl Follower {
     async fn run(self, client: Client) {
-        let api = Api::<DynamicObject>::all_with(client, &self.kind.api_resource());
         let pauses = ExponentialBuilder::default()
             .with_min_delay(FIRST_PAUSE)
             .with_max_delay(LONGEST_PAUSE)
             .without_max_times()
             .with_jitter();
         let kind = self.kind;
-        let events = watch(api, config(kind)).backoff(ExponentialBackoff::from(pauses)).into_stream();
-        let mut events = events.boxed();
+        let backoff = ExponentialBackoff::from(pauses);
+        let mut events = if kind.is_fetched() {
+            let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(client, &kind.api_resource());
+            let events =
+                watch(api, config(kind)).map_ok(|event| event.modify(|object| object.managed_fields_mut().clear()));
+            events.map_ok(without_data).backoff(backoff).into_stream().boxed()
+        } else {
+            let api = Api::<DynamicObject>::all_with(client, &kind.api_resource());
+            let events =
+                watch(api, config(kind)).map_ok(|event| event.modify(|object| object.managed_fields_mut().clear()));
+            events.backoff(backoff).into_stream().boxed()
+        };
         let mut listed = Objects::new();
         while let Some(event) = events.next().await {
             match event {
@@ -123,8 +158,7 @@ impl Follower {
         let objects = state.objects.entry(self.kind).or_default();
         match event {
             Event::Init => listed.clear(),
-            Event::InitApply(mut object) => {
-                trim(self.kind, &mut object);
+            Event::InitApply(object) => {
                 listed.insert(name_of(&object), Arc::new(object));
                 return;
             }
@@ -133,10 +167,7 @@ impl Follower {
                 state.known.insert(self.kind);
                 state.absent.remove(&self.kind);
             }
-            Event::Apply(mut object) => {
-                trim(self.kind, &mut object);
-                put(objects, object);
-            }
+            Event::Apply(object) => put(objects, object),
             Event::Delete(object) => {
                 objects.remove(&name_of(&object));
             }
@@ -190,16 +221,18 @@ fn config(kind: Kind) -> watcher::Config {
     }
 }
 
-/// Takes away what nobody reads.
-fn trim(kind: Kind, object: &mut DynamicObject) {
-    object.managed_fields_mut().clear();
-    let name = name_of(object);
-    if kind == Kind::ConfigMap
-        && let Some(data) = object.data.get_mut("data").and_then(serde_json::Value::as_object_mut)
-    {
-        let is_mesh = is_mesh_config(&name);
-        data.retain(|key, value| {
-            (is_mesh && key == "mesh") || value.as_str().is_some_and(|text| text.contains("-----BEGIN "))
-        });
+/// Metadata, as an object of which nothing else is known.
+fn without_data(event: Event<PartialObjectMeta<DynamicObject>>) -> Event<DynamicObject> {
+    let object = |partial: PartialObjectMeta<DynamicObject>| DynamicObject {
+        types: None,
+        metadata: partial.metadata,
+        data: Value::Null,
+    };
+    match event {
+        Event::Apply(partial) => Event::Apply(object(partial)),
+        Event::Delete(partial) => Event::Delete(object(partial)),
+        Event::InitApply(partial) => Event::InitApply(object(partial)),
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
     }
 }

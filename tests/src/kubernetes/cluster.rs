@@ -348,6 +348,12 @@ impl Cluster {
         text
     }
 
+    /// All that containers of a namespace's pods wrote.
+    pub fn whole_log(&self, namespace: &str) -> String {
+        let logs = kubelet::logs(&self.folder, namespace).into_iter();
+        logs.map(|(_, log)| String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned()).collect()
+    }
+
     /// Shows what its processes wrote last, as a part of the test's own output.
     fn show_logs(&self) {
         let mut text = String::new();

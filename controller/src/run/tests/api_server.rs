@@ -5,7 +5,7 @@ use http::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ struct State {
     version: u64,
     objects: BTreeMap<Key, Value>,
     events: Vec<(u64, Key, Value)>,
+    /// Plural and name of all that was given with more than metadata.
+    given: BTreeSet<(String, String)>,
     /// Plurals that it does not know.
     absent: Vec<String>,
     /// Plurals of which it takes nothing.
@@ -44,6 +46,8 @@ struct Asked {
     namespace: String,
     name: Option<String>,
     status: bool,
+    /// Nothing but metadata is wanted.
+    metadata: bool,
 }
 
 impl Default for ApiServer {
@@ -113,6 +117,12 @@ impl ApiServer {
         self.state().objects.keys().map(|(_, plural, _, name)| (plural.clone(), name.clone())).collect()
     }
 
+    /// The names of those objects of a kind that were given with more than metadata.
+    pub(super) fn given(&self, plural: &str) -> Vec<String> {
+        let state = self.state();
+        state.given.iter().filter(|(known, _)| known == plural).map(|(_, name)| name.clone()).collect()
+    }
+
     /// All objects of a kind.
     pub(super) fn all(&self, plural: &str) -> Vec<Value> {
         let state = self.state();
@@ -169,15 +179,20 @@ impl ApiServer {
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let asked = Asked::of(parts.uri.path());
+        let mut asked = Asked::of(parts.uri.path());
         let query: BTreeMap<_, _> =
             url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
         if self.state().absent.contains(&asked.plural) {
             return respond(None);
         }
+        let accepted = parts.headers.get("accept").and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        asked.metadata = accepted.contains("as=PartialObjectMetadata");
         if parts.method == Method::GET {
             return match (&asked.name, query.get("watch")) {
-                (Some(name), _) => respond(self.state().objects.get(&asked.key(name)).cloned()),
+                (Some(name), _) => {
+                    let found = self.state().objects.get(&asked.key(name)).cloned();
+                    respond(found.map(|object| self.give(&asked, &object)))
+                }
                 (None, None) => self.list(&asked),
                 (None, Some(_)) => self.watch(&asked, query["resourceVersion"].parse().unwrap_or_default()).await,
             };
@@ -213,13 +228,28 @@ impl ApiServer {
     }
 
     fn list(&self, asked: &Asked) -> Response<Body> {
-        let state = self.state();
-        let items: Vec<_> =
-            state.objects.iter().filter(|(key, _)| asked.has(key)).map(|(_, object)| object.clone()).collect();
+        let (version, found): (_, Vec<_>) = {
+            let state = self.state();
+            let found = state.objects.iter().filter(|(key, _)| asked.has(key)).map(|(_, object)| object.clone());
+            (state.version, found.collect())
+        };
+        let items: Vec<_> = found.iter().map(|object| self.give(asked, object)).collect();
         respond(Some(json!({
             "apiVersion": "v1", "kind": "List",
-            "metadata": { "resourceVersion": state.version.to_string() }, "items": items,
+            "metadata": { "resourceVersion": version.to_string() }, "items": items,
         })))
+    }
+
+    /// An object as it was asked for: all of it, or its metadata.
+    fn give(&self, asked: &Asked, object: &Value) -> Value {
+        if asked.metadata {
+            return json!({
+                "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"],
+            });
+        }
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        self.state().given.insert((asked.plural.clone(), name));
+        object.clone()
     }
 
     async fn watch(&self, asked: &Asked, since: u64) -> Response<Body> {
@@ -227,11 +257,15 @@ impl ApiServer {
         let deadline = tokio::time::Instant::now() + WATCH;
         loop {
             version.borrow_and_update();
-            let lines: String = {
+            let news: Vec<Value> = {
                 let state = self.state();
                 let news = state.events.iter().filter(|(version, key, _)| *version > since && asked.has(key));
-                news.map(|(_, _, event)| format!("{event}\n")).collect()
+                news.map(|(_, _, event)| event.clone()).collect()
             };
+            let line = |event: &Value| {
+                json!({ "type": event["type"], "object": self.give(asked, &event["object"]) }).to_string() + "\n"
+            };
+            let lines: String = news.iter().map(line).collect();
             if !lines.is_empty() {
                 return Response::new(Body::from(lines.into_bytes()));
             }
@@ -263,6 +297,7 @@ impl Asked {
             namespace,
             name: rest.get(1).map(|name| (*name).to_owned()),
             status: rest.get(2) == Some(&"status"),
+            metadata: false,
         }
     }
 

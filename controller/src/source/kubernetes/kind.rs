@@ -150,6 +150,12 @@ impl Kind {
         Self::ALL.into_iter().find(|known| known.group() == group && known.kind() == kind)
     }
 
+    /// Whether objects of it are many, long and none of the gateway's business, all but a few: their data is fetched one by one, when
+    /// somebody wants it.
+    pub const fn is_fetched(self) -> bool {
+        matches!(self, Self::Secret | Self::ConfigMap)
+    }
+
     /// How the API server is asked for it.
     pub fn api_resource(self) -> ApiResource {
         let [group, version, kind, plural] = self.names();

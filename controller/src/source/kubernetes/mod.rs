@@ -21,11 +21,10 @@ mod verdict;
 mod virtual_servers;
 mod world;
 
-pub use compatible::is_mesh_config;
 pub use kind::Kind;
 pub use registration::RegistrationId;
 pub use verdict::{Verdict, reason};
-pub use world::{Defaults, Objects, World, name_of};
+pub use world::{Asked, Defaults, Objects, World, name_of};
 
 use crate::model::{Instance, ObjectName};
 use declared::Extension;

@@ -6,7 +6,7 @@ use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Resources of one kind, by name.
 pub type Objects = BTreeMap<ObjectName, Arc<DynamicObject>>;
@@ -20,8 +20,25 @@ pub struct World {
     pub modules: BTreeMap<String, Result<Module, String>>,
     /// The kinds that the cluster does not have.
     pub absent: BTreeSet<Kind>,
+    /// What was looked for among the kinds whose data is fetched when somebody wants it.
+    pub asked: Asked,
     /// What the controller was started with.
     pub defaults: Defaults,
+}
+
+/// Objects that were looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Asked(Arc<Mutex<BTreeSet<(Kind, ObjectName)>>>);
+
+impl Asked {
+    /// Those that were looked for until now.
+    pub fn so_far(&self) -> BTreeSet<(Kind, ObjectName)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, kind: Kind, name: &ObjectName) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((kind, name.clone()));
+    }
 }
 
 /// What holds where a resource says nothing else.
@@ -38,7 +55,13 @@ pub struct Defaults {
 impl World {
     /// Nothing but the defaults.
     pub fn new(defaults: Defaults) -> Self {
-        Self { objects: BTreeMap::new(), modules: BTreeMap::new(), absent: BTreeSet::new(), defaults }
+        Self {
+            objects: BTreeMap::new(),
+            modules: BTreeMap::new(),
+            absent: BTreeSet::new(),
+            asked: Asked::default(),
+            defaults,
+        }
     }
 
     /// All resources of a kind, by name.
@@ -48,6 +71,9 @@ impl World {
 
     /// One resource. What is being deleted still counts.
     pub fn get(&self, kind: Kind, name: &ObjectName) -> Option<&Arc<DynamicObject>> {
+        if kind.is_fetched() {
+            self.asked.note(kind, name);
+        }
         self.objects.get(&kind)?.get(name)
     }
 

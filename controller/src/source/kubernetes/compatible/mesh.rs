@@ -57,9 +57,9 @@ impl Connections {
 
 impl Mesh {
     pub(super) fn of(world: &World) -> Self {
-        let configured = world.all(Kind::ConfigMap).filter(|(name, _)| is_mesh_config(name));
-        let texts = configured.filter_map(|(_, map)| map.data.get("data")?.get("mesh")?.as_str());
-        let config: MeshConfig = texts.filter_map(|text| serde_saphyr::from_str(text).ok()).next().unwrap_or_default();
+        let configured = world.all(Kind::ConfigMap).map(|(name, _)| name).filter(|name| is_mesh_config(name));
+        let texts = configured.filter_map(|name| world.value(Kind::ConfigMap, name, "mesh"));
+        let config: MeshConfig = texts.filter_map(|text| serde_saphyr::from_str(&text).ok()).next().unwrap_or_default();
         Self {
             root_namespace: config.root_namespace.unwrap_or_else(|| NAMESPACE.to_owned()),
             connections: config.default_config.connection_settings,
@@ -68,6 +68,6 @@ impl Mesh {
 }
 
 /// Whether a `ConfigMap` is the mesh's: `istio`, or `istio-REVISION`.
-pub fn is_mesh_config(name: &ObjectName) -> bool {
+fn is_mesh_config(name: &ObjectName) -> bool {
     name.namespace == NAMESPACE && (name.name == "istio" || name.name.starts_with("istio-"))
 }

@@ -10,8 +10,6 @@ mod policies;
 mod tests;
 mod workloads;
 
-pub use mesh::is_mesh_config;
-
 use super::world::World;
 use super::{Interpretation, Verdict, reason};
 use mesh::Mesh;
