@@ -124,7 +124,8 @@ impl Peers {
     }
 }
 
-fn answer(response: reqwest::Response) -> Response {
+/// What another part answered, for the client as it is.
+pub(crate) fn answer(response: reqwest::Response) -> Response {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = response.status();
     for (name, value) in response.headers() {

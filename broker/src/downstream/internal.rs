@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use protocol::era::{Era, MODERN};
 use protocol::error::{Refusal, code};
-use protocol::http::{Accepts, header as names, is_internal_host};
+use protocol::http::{Accepts, header as names};
 use protocol::resolve::{
     Answer, CHANGED_PATH, Changed, Destination, News, Outcome, PATH, Question, Report, ServerTable,
 };
@@ -138,21 +138,6 @@ fn straight(app: &App, owner: &Owner, way: Option<Way>) -> Option<Destination> {
         protocol_version: String::new(),
         web_uris: view.catalog.web_uris(&config.name).into(),
     })
-}
-
-/// A call of the filter that no route took to its server came here.
-pub(super) async fn refuse_unrouted(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    // On its own way here the filter shows its key.
-    let by_header = headers.contains_key(names::SERVER) && !headers.contains_key(names::KEY);
-    if !by_header && !host.is_some_and(is_internal_host) {
-        return next.run(request).await;
-    }
-    let refusal = Refusal::transport(503, code::INTERNAL, "No route leads to this server yet: try again.");
-    let mut response = reply::refusal(&refusal, None, Accepts::BOTH);
-    response.headers_mut().insert(HeaderName::from_static(names::UNROUTED), HeaderValue::from_static("1"));
-    response
 }
 
 /// 400: everything but `initialize` needs a session.

@@ -28,6 +28,7 @@ mod scope;
 mod splice;
 mod sse;
 mod tasks;
+mod unrouted;
 
 pub(crate) use filters::Filters;
 pub(crate) use metrics::Metrics;
@@ -104,6 +105,6 @@ pub(crate) fn internal(app: Arc<App>) -> Router {
         .route("/healthz", get(operator::healthz))
         .method_not_allowed_fallback(operator::method_not_allowed)
         .fallback(operator::not_found)
-        .layer(axum::middleware::from_fn(internal::refuse_unrouted))
+        .layer(from_fn_with_state(Arc::clone(&app), unrouted::carry))
         .with_state(app)
 }

@@ -157,6 +157,16 @@ impl Client {
         self.exchange(Exchange { method, leg, body, extra: &none, own: false, patient: true }).await
     }
 
+    /// Sends what somebody else has made ready for the server, with these headers and no others. `None` if no answer begins, or
+    /// the server takes nothing of the kind.
+    pub async fn carry<S>(&self, headers: HeaderMap, body: S) -> Option<reqwest::Response>
+    where
+        S: futures::TryStream<Ok = Bytes> + Send + 'static,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.in_time(self.inner.transport.carry(headers, reqwest::Body::wrap_stream(body))).await.ok()?
+    }
+
     /// Sends a request of the broker's own and waits for its result.
     ///
     /// `params` is a JSON object as text; on a modern leg its `_meta` is added. Notifications that come along are dropped,

@@ -103,6 +103,45 @@ async fn what_no_route_took_to_its_server_is_told_from_what_a_server_answers() {
 }
 
 #[tokio::test]
+async fn what_no_route_took_to_its_server_the_broker_takes_there_as_it_is() {
+    let fake = modern().start().await;
+    let by_host = Route { authority: "s-1.mcp-gateway-internal".to_owned(), server_header: None };
+    let by_header = Route { authority: "mcp.example".to_owned(), server_header: Some("s-2".to_owned()) };
+    let configs = [("a", by_host), ("b", by_header)].map(|(name, route)| {
+        let mut config = fake.config(name, "");
+        config.headers.insert("authorization".to_owned(), "Bearer s3cret".to_owned());
+        config.route = Some(route);
+        config
+    });
+    let rig = rig(configs.into()).await;
+    let call = json!({
+        "jsonrpc": "2.0", "id": 7, "method": "tools/call",
+        "params": {"name": "echo", "arguments": {}, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+        }},
+    });
+    for (number, headers) in
+        [vec![("host", "s-1.mcp-gateway-internal")], vec![("host", "mcp.example"), ("x-mcp-gateway-server", "s-2")]]
+            .into_iter()
+            .enumerate()
+    {
+        let request = rig.http.post(format!("{}/mcp", rig.internal)).header("mcp-name", "echo");
+        let mut request = request.header("mcp-method", "tools/call").header("mcp-protocol-version", "2026-07-28");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let answer = post(request, &call.to_string()).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(!answer.headers().contains_key("x-mcp-gateway-unrouted"));
+        assert!(json(answer).await["result"].is_object());
+        let seen = fake.seen("tools/call");
+        assert_eq!(seen.len(), number + 1);
+        assert_eq!(seen[number].headers.get("authorization"), None, "who shows no key gets no credentials");
+        assert_eq!(seen[number].headers.get("x-mcp-gateway-server"), None);
+    }
+}
+
+#[tokio::test]
 async fn a_change_that_the_filter_saw_makes_the_list_the_sessions_own() {
     let fake = legacy().start().await;
     let config = fake.config("a", "a_");

@@ -107,6 +107,18 @@ impl Http {
         }
     }
 
+    /// Sends what is ready for the endpoint.
+    ///
+    /// # Errors
+    /// Only if no answer begins.
+    pub(super) async fn carry(
+        &self,
+        headers: HeaderMap,
+        body: reqwest::Body,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        self.client.post(self.url.clone()).headers(headers).body(body).send().await
+    }
+
     async fn send_patiently(
         &self,
         url: Url,

@@ -101,6 +101,14 @@ impl Transport {
         matches!(&self.0, Kind::Url(url) if !url.is_sse())
     }
 
+    /// Sends what somebody else has made ready for the server. `None` if no answer begins, or it takes no requests of others.
+    pub(super) async fn carry(&self, headers: HeaderMap, body: reqwest::Body) -> Option<reqwest::Response> {
+        match &self.0 {
+            Kind::Url(url) if !url.is_sse() => url.http.carry(headers, body).await.ok(),
+            Kind::Url(_) | Kind::Stdio(_) => None,
+        }
+    }
+
     /// Whether the server speaks HTTP+SSE.
     pub(super) fn is_sse(&self) -> bool {
         matches!(&self.0, Kind::Url(url) if url.is_sse())
