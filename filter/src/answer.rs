@@ -93,6 +93,10 @@ impl Stream {
             ended::end(&shared.settings, session);
             shared.ended.set(ended::generation(&shared.settings));
         }
+        if matches!(status, 401 | 403) && !from_upstream() {
+            let what = "The request is not allowed: a policy of the proxy refuses it.";
+            return self.refuse(&Refusal::transport(status, code::TRANSPORT, what));
+        }
         if status >= 500 && !from_upstream() {
             return self.refuse(&Refusal::upstream(self.era(), "The gateway's broker cannot be reached: try again."));
         }
