@@ -6,7 +6,9 @@
 #   GATEWAY_API_VERSION  installed where the Gateway API is missing; v1.6.0
 #   ISTIO_VERSION        installed with helm where Istio is missing; the newest
 #   MODE                 WasmPlugin or EnvoyFilter: docs/istio.md; WasmPlugin
-#   PLAIN_HTTP=1         the registry has no TLS
+#   PUBLIC_HOST          host of the endpoint; mcp.127-0-0-1.sslip.io, which is a name of 127.0.0.1
+#   SERVICE_TYPE         of the Gateway: ClusterIP, NodePort or LoadBalancer; ClusterIP, or NodePort with NODE_PORT
+#   NODE_PORT            the nodes' port that leads to the Gateway's 8080, as 30080: docs/kind.md
 #   TIMEOUT              how many seconds each step may take; 180
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/env.sh"
 source "$ROOT/scripts/images.sh"
@@ -14,6 +16,10 @@ source "$ROOT/scripts/kubernetes.sh"
 no_arguments "$@"
 
 [[ ${MODE:=WasmPlugin} == WasmPlugin || $MODE == EnvoyFilter ]] || fail "MODE is $MODE: write WasmPlugin or EnvoyFilter"
+SERVICE_TYPE=${SERVICE_TYPE:-${NODE_PORT:+NodePort}}
+[[ ${SERVICE_TYPE:=ClusterIP} =~ ^(ClusterIP|NodePort|LoadBalancer)$ ]] ||
+  fail "SERVICE_TYPE is $SERVICE_TYPE: write ClusterIP, NodePort or LoadBalancer"
+[[ ${NODE_PORT:-1} =~ ^[1-9][0-9]*$ ]] || fail "NODE_PORT is $NODE_PORT: write a port that nodes may have, as 30080"
 [[ -n $IMAGE_PREFIX ]] ||
   fail "which images? Set DOCKER_USERNAME to the account that scripts/push-images.sh pushed to, or REGISTRY to another registry"
 cluster
@@ -29,9 +35,12 @@ k wait --for=condition=Established --timeout="${TIMEOUT}s" crd/gateways.gateway.
 if ! exists gatewayclass istio; then
   need helm "Istio is not in the cluster: install it, or helm (https://helm.sh) and let this script do so"
   say "Installing Istio"
+  # Proxies pull the filter, and have to be told where no TLS is spoken.
+  plain=()
+  ((${#PLAIN[@]} == 0)) || plain=(--set "meshConfig.defaultConfig.proxyMetadata.WASM_INSECURE_REGISTRIES=$REGISTRY")
   for chart in base istiod; do
     helm upgrade --install "istio-$chart" "$chart" --repo https://istio-release.storage.googleapis.com/charts \
-      --namespace istio-system --create-namespace ${ISTIO_VERSION:+--version "$ISTIO_VERSION"} \
+      --namespace istio-system --create-namespace ${ISTIO_VERSION:+--version "$ISTIO_VERSION"} "${plain[@]}" \
       --wait --timeout "${TIMEOUT}s" >&2 ||
       fail "Istio could not be installed: do it by hand, https://istio.io/latest/docs/setup/install, then run this again"
   done
@@ -40,7 +49,7 @@ fi
 
 say "Installing the controller: $(image mcp-gateway), $MODULE_URL"
 arguments=
-[[ -z ${PLAIN_HTTP:-} ]] || arguments="
+((${#PLAIN[@]} == 0)) || arguments="
   - target: { kind: Deployment, name: mcp-gateway-controller }
     patch: |
       - op: add
@@ -70,6 +79,18 @@ wait_for "the controller runs" "$KUBECTL describe deployment,pods -n mcp-system"
   rolled_out mcp-system deployment/mcp-gateway-controller
 
 say "Installing the Gateway and its MCP endpoint"
+node_port=
+[[ -z ${NODE_PORT:-} ]] || node_port="
+  - target: { kind: Gateway, name: mcp-gateway }
+    patch: |
+      - op: add
+        path: /spec/infrastructure
+        value: { parametersRef: { group: '', kind: ConfigMap, name: mcp-gateway-options } }
+configMapGenerator:
+  - name: mcp-gateway-options
+    namespace: gateway-system
+    options: { disableNameSuffixHash: true }
+    literals: ['service={spec: {ports: [{port: 8080, nodePort: $NODE_PORT}]}}']"
 folder=$(overlay gateway samples/kubernetes/gateway <<KUSTOMIZATION
 patches:
   - target: { kind: MCPGatewayExtension, name: mcp-gateway }
@@ -77,6 +98,14 @@ patches:
       - op: add
         path: /spec/dataPath
         value: { mode: $MODE }
+      - op: replace
+        path: /spec/publicHost
+        value: $PUBLIC_HOST
+  - target: { kind: Gateway, name: mcp-gateway }
+    patch: |
+      - op: replace
+        path: /metadata/annotations/networking.istio.io~1service-type
+        value: $SERVICE_TYPE$node_port
 KUSTOMIZATION
 )
 apply -k "$folder"
@@ -86,11 +115,16 @@ wait_for "the endpoint is ready" "conditions mcp-system mcpgatewayextension/mcp-
   condition mcp-system mcpgatewayextension/mcp-gateway Ready
 
 k get mcpgatewayextensions -n mcp-system
+case $SERVICE_TYPE in
+  ClusterIP) reached="\`kubectl port-forward -n gateway-system service/mcp-gateway-istio 8080\` makes it" ;;
+  NodePort) reached="with the nodes' port as \`kubectl get service -n gateway-system mcp-gateway-istio\` shows it, it is" ;;
+  LoadBalancer) reached="with the address that \`kubectl get gateway -n gateway-system mcp-gateway\` shows in your DNS, it is" ;;
+esac
 cat <<TEXT
 
 The gateway is ready. Next:
-  ./deploy-mcp-servers.sh                   # three sample servers
-  ./test-servers.sh                         # calls them through the gateway
-  kubectl port-forward -n gateway-system service/mcp-gateway-istio 8080
-                                            # then it is at http://$PUBLIC_HOST:8080/mcp
+  ./deploy-mcp-servers.sh    # three sample servers
+  ./test-servers.sh          # calls them through the gateway
+For clients, $reached
+  http://$PUBLIC_HOST:8080/mcp
 TEXT

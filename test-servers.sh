@@ -2,6 +2,7 @@
 # Calls a tool of each sample server through the gateway in the cluster that kubectl points at, as clients of both eras do.
 #
 #   GATEWAY_ADDRESS  HOST:PORT of the gateway; one is made with `kubectl port-forward` when it is not set
+#   PUBLIC_HOST      host of the endpoint, if setup-mcp-gateway.sh was told one
 #   TIMEOUT          how many seconds the port-forward may take; 180
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/env.sh"
 source "$ROOT/scripts/kubernetes.sh"
@@ -61,7 +62,7 @@ printf 'Clients with sessions (2024-11-05 to 2025-11-25):\n'
 answer=$(post '{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {},
   "clientInfo": {"name": "test-servers", "version": "1"}}}')
 [[ -n $answer ]] ||
-  fail "nothing answers at $GATEWAY_ADDRESS: see \`kubectl get gateway,service,pods -n gateway-system\`, or set GATEWAY_ADDRESS"
+  fail "no MCP endpoint answers at $url by $GATEWAY_ADDRESS: compare PUBLIC_HOST and GATEWAY_ADDRESS to \`kubectl get mcpge,gateway -A\`"
 check "initialize" '"protocolVersion"' "$answer"
 session=$(tr -d '\r' <"$work/headers" | sed -n 's/^[Mm]cp-[Ss]ession-[Ii]d: //p')
 answer=$(post '{"jsonrpc": "2.0", "id": 2, "method": "tools/list"}' "Mcp-Session-Id: $session")

@@ -3,6 +3,7 @@
 #
 #   REGISTRY         docker.io when DOCKER_USERNAME is set, as localhost:5000, quay.io, ghcr.io
 #   DOCKER_USERNAME  the account, or organisation, in it
+#   PLAIN_HTTP=1     the registry has no TLS; one on this machine needs none
 #   IMAGE_TAG        latest
 #   PLATFORMS        linux/amd64, linux/arm64, or both with a comma between; the machine's own
 #   PROFILE          Cargo's profile: release, or dev, which is built in a third of the time and runs slower; release
@@ -19,6 +20,16 @@ IMAGE_PREFIX=${REGISTRY:+$REGISTRY/}${DOCKER_USERNAME:+$DOCKER_USERNAME/}
 IMAGES=(mcp-gateway mcp-gateway-samples)
 # shellcheck disable=SC2034 # for those that source this
 MODULE_URL=oci://${IMAGE_PREFIX}mcp-gateway-wasm:$IMAGE_TAG
+
+# What tells programs that the registry has no TLS.
+PLAIN=()
+# shellcheck disable=SC2034 # for those that source this
+[[ -z ${PLAIN_HTTP:-} && ! $REGISTRY =~ ^(localhost|127\.[0-9.]+)(:[0-9]+)?$ ]] || PLAIN=(--plain-http)
+
+has_registry() {
+  [[ -n $IMAGE_PREFIX ]] ||
+    fail "where to? Set DOCKER_USERNAME to an account at Docker Hub, or REGISTRY to another registry, as localhost:5000"
+}
 
 own_platform() {
   case $(uname -m) in

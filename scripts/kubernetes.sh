@@ -3,11 +3,12 @@
 #
 #   KUBECTL          the program; kubectl
 #   TIMEOUT          how many seconds anything may take; 180
+#   PUBLIC_HOST      host of the endpoint; mcp.127-0-0-1.sslip.io, which is a name of 127.0.0.1
 
 KUBECTL=${KUBECTL:-kubectl}
 TIMEOUT=${TIMEOUT:-180}
-# shellcheck disable=SC2034 # for those that source this
-PUBLIC_HOST=mcp.127-0-0-1.sslip.io
+PUBLIC_HOST=${PUBLIC_HOST:-mcp.127-0-0-1.sslip.io}
+[[ $PUBLIC_HOST =~ ^[a-z0-9.-]+$ ]] || fail "PUBLIC_HOST is $PUBLIC_HOST: write a host alone, as mcp.example.com"
 # Who has applied what these scripts apply.
 MANAGER=mcp-gateway-scripts
 

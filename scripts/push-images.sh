@@ -1,21 +1,13 @@
 #!/usr/bin/env bash
 # Pushes what scripts/build-images.sh built, and the filter as an OCI artifact for Istio: with the same variables.
 # Logins are those of docker, podman or buildah. What was pushed is told on stdout.
-#
-#   PLAIN_HTTP=1     the registry has no TLS; one on this machine needs none
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 source "$ROOT/scripts/images.sh"
 no_arguments "$@"
 TOOL=$(container_tool)
 cd "$ROOT"
 
-[[ -n $IMAGE_PREFIX ]] ||
-  fail "where to? Set DOCKER_USERNAME to an account at Docker Hub, or REGISTRY to another registry, as localhost:5000"
-plain=()
-if [[ -n ${PLAIN_HTTP:-} || $REGISTRY =~ ^(localhost|127\.[0-9.]+)(:[0-9]+)?$ ]]; then
-  plain=(--plain-http)
-fi
-
+has_registry
 program=
 for candidate in "$CONTEXT/$(own_platform | cut -d/ -f2)/mcp-gateway" dist/mcp-gateway; do
   [[ -n $program || ! -x $candidate ]] || program=$candidate
@@ -30,15 +22,15 @@ push_with_docker() {
     docker push "${parts[-1]}"
   done
   if ((${#PLATFORMS[@]} > 1)); then
-    docker manifest create --amend ${plain[0]:+--insecure} "$whole" "${parts[@]}"
-    docker manifest push --purge ${plain[0]:+--insecure} "$whole"
+    docker manifest create --amend ${PLAIN[0]:+--insecure} "$whole" "${parts[@]}"
+    docker manifest push --purge ${PLAIN[0]:+--insecure} "$whole"
   fi
 }
 
 push_with_buildah() {
   local name=$1 whole=$2 platform
   if ((${#PLATFORMS[@]} == 1)); then
-    engine push ${plain[0]:+--tls-verify=false} "$whole" "docker://$whole"
+    engine push ${PLAIN[0]:+--tls-verify=false} "$whole" "docker://$whole"
     return
   fi
   engine manifest rm "$whole" >/dev/null 2>&1 || true
@@ -46,7 +38,7 @@ push_with_buildah() {
   for platform in "${PLATFORMS[@]}"; do
     engine manifest add "$whole" "containers-storage:$(one_image "$name" "$platform")"
   done
-  engine manifest push --all ${plain[0]:+--tls-verify=false} "$whole" "docker://$whole"
+  engine manifest push --all ${PLAIN[0]:+--tls-verify=false} "$whole" "docker://$whole"
 }
 
 for name in "${IMAGES[@]}"; do
@@ -61,5 +53,5 @@ for name in "${IMAGES[@]}"; do
 done
 
 say "Pushing $MODULE_URL"
-digest=$("$program" push "$MODULE_URL" --module dist/mcp-gateway.wasm "${plain[@]}" --quiet)
+digest=$("$program" push "$MODULE_URL" --module dist/mcp-gateway.wasm "${PLAIN[@]}" --quiet)
 printf '%s@sha256:%s\n' "$MODULE_URL" "$digest"

@@ -39,14 +39,22 @@ fn the_scripts_set_a_gateway_up_try_it_and_take_it_away_again() {
         let said = try_it().await.expect("test-servers.sh");
         assert!(said.ends_with("All is well.\n") && said.matches("\n  ok ").count() == 11, "{said}");
 
-        let mode = [&variables[..], &[("MODE", "EnvoyFilter")]].concat();
-        cluster.script("setup-mcp-gateway.sh", &[], &mode).await.expect("another mode");
+        let host = ("PUBLIC_HOST", "mcp.example.com");
+        let other = [&variables[..], &[("MODE", "EnvoyFilter"), ("NODE_PORT", "30080"), host]].concat();
+        cluster.script("setup-mcp-gateway.sh", &[], &other).await.expect("another mode, host and way in");
         let extension = cluster.get("mcp-system", "mcpgatewayextension/mcp-gateway").await;
         assert_eq!(extension["status"]["mode"], "EnvoyFilter");
-        try_it().await.expect("test-servers.sh in the other mode");
+        assert_eq!(extension["status"]["urls"], json!(["http://mcp.example.com:8080/mcp"]));
+        let service = cluster.get("gateway-system", "service/mcp-gateway-istio").await;
+        let ports = service["spec"]["ports"].as_array().expect("ports");
+        assert!(ports.iter().any(|port| port["port"] == 8080 && port["nodePort"] == 30080), "{ports:?}");
+        let there = [("GATEWAY_ADDRESS", address.as_str()), host];
+        cluster.script("test-servers.sh", &[], &there).await.expect("test-servers.sh at the other host");
+        fails(&try_it().await, &["no MCP endpoint answers at http://mcp.127-0-0-1.sslip.io:8080/mcp", "PUBLIC_HOST"]);
 
         run("cleanup.sh", &["--servers"]).await.expect("cleanup.sh --servers");
-        fails(&try_it().await, &["of these failed", "kubectl get mcpsr,mcpge -A"]);
+        let without = cluster.script("test-servers.sh", &[], &there).await;
+        fails(&without, &["of these failed", "kubectl get mcpsr,mcpge -A"]);
 
         let elsewhere = r#"{apiVersion: mcpgateway.dev/v1alpha1, kind: MCPGatewayExtension, metadata: {name: other, namespace: default},
             spec: {targetRef: {name: other}}}"#;
@@ -67,6 +75,20 @@ fn the_scripts_set_a_gateway_up_try_it_and_take_it_away_again() {
             run("cleanup.sh", &[]).await.expect("cleanup.sh");
         }
         assert_eq!(left_behind(cluster).await, "");
+
+        let said = run("scripts/push-chart.sh", &[]).await.expect("push-chart.sh");
+        assert_eq!(said, format!("oci://{REGISTRY}/team/mcp-gateway-chart:0.1.0\n"));
+        let chart = said.trim_end().trim_end_matches(":0.1.0");
+        let install = ["install", "mcp-gateway", chart, "--version", "0.1.0", "--plain-http", "-n", "mcp-system"];
+        let options = ["--create-namespace", "--wait", "--timeout", "60s"];
+        let said = cluster.helm(&[&install[..], &options].concat()).await.expect("the chart is installed");
+        assert!(said.contains("kubectl get mcp-gateway -A"), "{said}");
+        let controller = cluster.get("mcp-system", "deployment/mcp-gateway-controller").await;
+        let container = &controller["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container["image"], format!("{REGISTRY}/team/mcp-gateway:v1"));
+        let module =
+            json!({ "name": "MCP_GATEWAY_MODULE", "value": format!("oci://{REGISTRY}/team/mcp-gateway-wasm:v1") });
+        assert!(container["env"].as_array().is_some_and(|all| all.contains(&module)), "{container}");
     });
 }
 
@@ -98,6 +120,10 @@ fn what_is_missing_is_told_with_what_to_do() {
             fails(&run(script, &[], &[("TIMEOUT", "soon")]).await, &["TIMEOUT is soon"]);
         }
         fails(&setup(&[("MODE", "Sidecar")]).await, &["MODE is Sidecar", "WasmPlugin or EnvoyFilter"]);
+        fails(&setup(&[("SERVICE_TYPE", "ExternalName")]).await, &["SERVICE_TYPE is ExternalName", "LoadBalancer"]);
+        fails(&setup(&[("NODE_PORT", "http")]).await, &["NODE_PORT is http", "30080"]);
+        fails(&setup(&[("PUBLIC_HOST", "http://mcp.example.com")]).await, &["PUBLIC_HOST is", "mcp.example.com"]);
+        fails(&run("scripts/push-chart.sh", &[], &[("CHART_VERSION", "v1")]).await, &["CHART_VERSION is v1", "1.2.3"]);
         fails(&setup(&[("PLATFORMS", "linux/s390x")]).await, &["linux/s390x", "linux/amd64,linux/arm64"]);
 
         let nowhere = home.path().join("nowhere");
@@ -108,7 +134,7 @@ fn what_is_missing_is_told_with_what_to_do() {
         fails(&run("deploy-mcp-servers.sh", &[], &[]).await, &["run ./setup-mcp-gateway.sh first"]);
         fails(&run("test-servers.sh", &[], &[]).await, &["run ./setup-mcp-gateway.sh first"]);
         let nobody = run("test-servers.sh", &[], &[("GATEWAY_ADDRESS", "127.0.0.1:1")]).await;
-        fails(&nobody, &["nothing answers at 127.0.0.1:1", "GATEWAY_ADDRESS"]);
+        fails(&nobody, &["answers at http://mcp.127-0-0-1.sslip.io:8080/mcp", "127.0.0.1:1"]);
 
         // No network leads out of here, and nothing is installed.
         fails(&setup(&[]).await, &["Istio could not be installed", "by hand"]);
