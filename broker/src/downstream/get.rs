@@ -1,11 +1,13 @@
 //! The GET streams of legacy clients, and the end of their sessions.
 
 use super::internal::missing_session;
+use super::scope::Scope;
 use super::{App, keepalive, reply};
 use crate::bridge;
 use crate::catalog::{Catalog, Group};
 use crate::resolve;
 use crate::session::{Reading, Session};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::Stream;
@@ -17,8 +19,15 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Opens a stream, or resumes one: what the client's servers send on theirs, and changes of the lists.
-pub(super) async fn open(app: &Arc<App>, head: &Head<'_>, last: Option<&str>) -> Result<Response, Refusal> {
+pub(super) async fn open(
+    app: &Arc<App>,
+    head: &Head<'_>,
+    headers: &HeaderMap,
+    last: Option<&str>,
+) -> Result<Response, Refusal> {
     let session = find(app, head)?;
+    let unknown = |refusal: Refusal| Refusal::transport(400, refusal.code, refusal.message);
+    let scope = Scope::of(app, Era::Legacy, headers).map_err(unknown)?;
     if let Some(last) = last
         && let Some(resumed) = resumed(app, &session, last).await
     {
@@ -29,7 +38,7 @@ pub(super) async fn open(app: &Arc<App>, head: &Head<'_>, last: Option<&str>) ->
         let session = Arc::clone(&session);
         tokio::spawn(async move { upstream.listen(&session).await });
     }
-    Ok(reply::stream(events(app, session, reading)))
+    Ok(reply::stream(events(app, session, reading, scope)))
 }
 
 /// The stream of a call that the client lost, after the event that it got last: its id names the server that gave it.
@@ -56,9 +65,10 @@ pub(super) fn events(
     app: &Arc<App>,
     session: Arc<Session>,
     mut reading: Reading,
+    scope: Scope,
 ) -> impl Stream<Item = Bytes> + Send + use<> {
     let (sender, receiver) = mpsc::channel(1);
-    let (mut views, ending) = (app.registry.views(), app.ending.clone());
+    let (mut views, mut scope, ending) = (app.registry.views(), scope.follow(app), app.ending.clone());
     let mut seen = versions(&views.borrow_and_update().catalog);
     tokio::spawn(async move {
         // The head of an answer goes out with its first bytes.
@@ -77,13 +87,17 @@ pub(super) fn events(
                         return;
                     }
                     let now = versions(&views.borrow_and_update().catalog);
-                    for (group, _) in Group::ALL.iter().zip(now.iter().zip(&seen)).filter(|(_, (a, b))| a != b) {
-                        // Of several streams only one tells.
-                        if reading.is_newest() && sender.send(list_changed(*group)).await.is_err() {
-                            return;
-                        }
-                    }
+                    let differing = Group::ALL.into_iter().zip(now.iter().zip(&seen)).filter(|(_, (a, b))| a != b);
+                    let groups: Vec<_> = differing.map(|(group, _)| group).collect();
                     seen = now;
+                    if !tell(&reading, &sender, groups).await {
+                        return;
+                    }
+                }
+                groups = scope.changed() => {
+                    if !tell(&reading, &sender, groups).await {
+                        return;
+                    }
                 }
                 () = ended.cancelled() => return,
                 () = ending.cancelled() => return,
@@ -92,6 +106,17 @@ pub(super) fn events(
         }
     });
     keepalive::with_comments(receiver)
+}
+
+/// Tells of lists that have changed. `false` if nobody reads it.
+async fn tell(reading: &Reading, client: &mpsc::Sender<Bytes>, groups: Vec<Group>) -> bool {
+    for group in groups {
+        // Of several streams only one tells.
+        if reading.is_newest() && client.send(list_changed(group)).await.is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 fn versions(catalog: &Catalog) -> [u64; 3] {

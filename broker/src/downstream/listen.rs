@@ -1,7 +1,7 @@
 //! `subscriptions/listen`: the stream on which modern clients hear of changes.
 
 use super::endpoint::Posted;
-use super::scope::Scope;
+use super::scope::{Followed, Scope};
 use super::{App, keepalive, reply, tasks};
 use crate::catalog::{Group, Kind};
 use crate::resolve;
@@ -104,7 +104,8 @@ pub(super) async fn open(app: &Arc<App>, posted: &Posted<'_>, id: &Id) -> Result
     let granted = subscribe(app, &filter, &posted.scope).await;
     let (sender, receiver) = mpsc::channel(16);
     let first = acknowledgement(app, id, &filter, &granted);
-    tokio::spawn(pump(Arc::clone(app), id.clone(), filter, granted, first, sender));
+    let scope = posted.scope.clone().follow(app);
+    tokio::spawn(pump(Arc::clone(app), id.clone(), filter, scope, granted, first, sender));
     Ok(reply::stream(keepalive::with_comments(receiver)))
 }
 
@@ -232,6 +233,7 @@ async fn pump(
     app: Arc<App>,
     id: Id,
     filter: Filter,
+    mut scope: Followed,
     granted: Vec<Granted>,
     first: String,
     client: mpsc::Sender<Bytes>,
@@ -239,7 +241,14 @@ async fn pump(
     let mut views = app.registry.views();
     let versions = |view: &View| Group::ALL.map(|group| view.catalog.version(Era::Modern, group));
     let mut seen = versions(&views.borrow_and_update());
-    let wanted = [filter.tools_list_changed, filter.prompts_list_changed, filter.resources_list_changed];
+    let tell = |group: Group| {
+        let wanted = match group {
+            Group::Tools => filter.tools_list_changed,
+            Group::Prompts => filter.prompts_list_changed,
+            Group::Resources => filter.resources_list_changed,
+        };
+        wanted.then(|| notification(&id, group.notification(), ""))
+    };
     let mut updates = stream::select_all(granted.into_iter().map(|granted| updates(Arc::clone(&app), granted).boxed()));
     let mut out = vec![first];
     loop {
@@ -255,13 +264,11 @@ async fn pump(
                     break;
                 }
                 let now = versions(&views.borrow_and_update());
-                for (at, group) in Group::ALL.into_iter().enumerate() {
-                    if now.get(at) != seen.get(at) && wanted.get(at) == Some(&true) {
-                        out.push(notification(&id, group.notification(), ""));
-                    }
-                }
+                let differing = Group::ALL.into_iter().zip(now.iter().zip(&seen)).filter(|(_, (a, b))| a != b);
+                out.extend(differing.filter_map(|(group, _)| tell(group)));
                 seen = now;
             }
+            groups = scope.changed() => out.extend(groups.into_iter().filter_map(tell)),
             () = app.ending.cancelled() => break,
             () = client.closed() => return,
         }

@@ -29,6 +29,7 @@ mod splice;
 mod sse;
 mod tasks;
 mod unrouted;
+mod virtual_servers;
 
 pub(crate) use filters::Filters;
 pub(crate) use metrics::Metrics;

@@ -1,6 +1,7 @@
 //! Health, status and metrics.
 
 use super::filters::FilterStatus;
+use super::virtual_servers::{self, VirtualServerStatus};
 use super::{App, reply};
 use crate::status::{ServerStatus, State as ServerState, Status};
 use axum::body::Body;
@@ -32,6 +33,9 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
 struct Report {
     #[serde(flatten)]
     status: Status,
+    /// Selections of what the servers offer.
+    #[serde(rename = "virtualServers", skip_serializing_if = "Vec::is_empty")]
+    virtual_servers: Vec<VirtualServerStatus>,
     /// Version of the filters' table.
     table: String,
     /// The filters that ask this broker, and the tables that they go by.
@@ -42,6 +46,7 @@ struct Report {
 pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
     let report = Report {
         status: app.registry.status().borrow().clone(),
+        virtual_servers: virtual_servers::all(&app),
         table: app.registry.view().table.version.clone(),
         filters: app.filters.all(),
     };

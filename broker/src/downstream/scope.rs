@@ -4,16 +4,17 @@
 //! this selects, and permits nothing.
 
 use super::App;
-use crate::catalog::{Catalog, Item, Kind, template_matches};
+use crate::catalog::{Catalog, Group, Item, Kind, template_matches};
 use crate::resolve;
 use axum::http::HeaderMap;
-use protocol::config::{VirtualServer, is_selected};
+use protocol::config::{Gateway, VirtualServer, is_selected};
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
 use protocol::http::header as names;
 use protocol::route::CallKind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What a request may see and use. By default everything.
 #[derive(Clone, Default)]
@@ -33,7 +34,12 @@ impl Scope {
         let found = found.ok_or_else(|| {
             unknown(format!("There is no virtual server `{name}`: correct the header X-Mcp-Virtualserver."))
         })?;
-        Ok(Self(Some(Arc::new(found))))
+        Ok(Self::to(Arc::new(found)))
+    }
+
+    /// A virtual server.
+    pub(super) fn to(virtual_server: Arc<VirtualServer>) -> Self {
+        Self(Some(virtual_server))
     }
 
     /// Whether it is a virtual server's.
@@ -82,5 +88,42 @@ impl Scope {
         self.0.as_ref()?;
         let lists = Kind::ALL.into_iter().flat_map(|kind| self.shown(kind, catalog.list(era, kind)).to_vec());
         Some(lists.map(|item| item.server).collect())
+    }
+
+    /// Follows it, for somebody who is to hear when it becomes another one.
+    pub(super) fn follow(self, app: &App) -> Followed {
+        Followed { scope: self, gateway: app.gateway.clone() }
+    }
+}
+
+/// A scope that may change under a client.
+pub(super) struct Followed {
+    scope: Scope,
+    gateway: watch::Receiver<Arc<Gateway>>,
+}
+
+impl Followed {
+    /// Resolves when something else is selected, with the lists that differ. Never for those who see everything.
+    pub(super) async fn changed(&mut self) -> Vec<Group> {
+        loop {
+            let Some(selected) = &self.scope.0 else { return std::future::pending().await };
+            if self.gateway.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            let now = {
+                let gateway = self.gateway.borrow_and_update();
+                gateway.virtual_servers.iter().find(|now| now.name == selected.name).cloned()
+            };
+            // What is not there any more selects nothing.
+            let of = |kind: fn(&VirtualServer) -> &Vec<String>| now.as_ref().map(kind).cloned().unwrap_or_default();
+            let (tools, prompts, resources) = (of(|v| &v.tools), of(|v| &v.prompts), of(|v| &v.resources));
+            let differs = [tools != selected.tools, prompts != selected.prompts, resources != selected.resources];
+            let (name, description) = (selected.name.clone(), selected.description.clone());
+            self.scope = Scope::to(Arc::new(VirtualServer { name, description, tools, prompts, resources }));
+            let groups: Vec<_> = Group::ALL.into_iter().zip(differs).filter(|(_, differs)| *differs).collect();
+            if !groups.is_empty() {
+                return groups.into_iter().map(|(group, _)| group).collect();
+            }
+        }
     }
 }

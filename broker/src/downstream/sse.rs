@@ -237,9 +237,9 @@ fn initialize(app: &Arc<App>, connection: &Arc<Connection>, posted: &Posted<'_>)
         return Err(Refusal::transport(400, code::INVALID_REQUEST, message));
     }
     let (app, connection) = (Arc::clone(app), Arc::clone(connection));
-    let reading = session.streams.open();
+    let (reading, scope) = (session.streams.open(), posted.scope.clone());
     tokio::spawn(async move {
-        let own = get::events(&app, Arc::clone(&session), reading);
+        let own = get::events(&app, Arc::clone(&session), reading, scope);
         tokio::pin!(own);
         while let Some(Some(event)) = connection.ended.run_until_cancelled(own.next()).await {
             if connection.events.send(event).await.is_err() {
