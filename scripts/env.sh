@@ -21,6 +21,18 @@ no_arguments() {
 
 need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
 
+# debian PROGRAM PACKAGE: a program that Debian has.
+debian() {
+  command -v "$1" >/dev/null && return
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    fail "$1 is missing: install it (Debian and Ubuntu: apt-get install $2)"
+  fi
+  say "Installing $2"
+  # Its service is not wanted, only the program.
+  { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2"; } \
+    >&2 || fail "apt-get install $2 failed"
+}
+
 # only_one NAME: one process at a time sets up NAME; a second waits, then finds it done.
 only_one() {
   need flock "install util-linux"

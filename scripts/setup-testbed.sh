@@ -18,17 +18,6 @@ ldflags="-s -w -X $version.gitVersion=$kubernetes -X $version.gitMajor=$major -X
 -X $version.gitCommit=built-from-module -X $version.gitTreeState=clean -X $version.buildDate=2026-01-01T00:00:00Z"
 flags=(-trimpath -tags "disable_pgv,grpcnotrace" "-gcflags=all=-dwarf=false" -ldflags "$ldflags")
 
-debian() { # PROGRAM PACKAGE: a program that Debian has.
-  command -v "$1" >/dev/null && return
-  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
-    fail "$1 is missing: install it (Debian and Ubuntu: apt-get install $2)"
-  fi
-  say "Installing $2"
-  # Its service is not wanted, only the program.
-  { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2"; } \
-    >&2 || fail "apt-get install $2 failed"
-}
-
 only_one testbed
 debian etcd etcd-server
 debian docker-registry docker-registry

@@ -10,6 +10,7 @@ export MCP_GATEWAY_DIST=$ROOT/dist
 # The tests ask for these again; here their installation can be seen.
 tests/peers/setup.sh >/dev/null
 tests/fixtures/setup.sh >/dev/null
+scripts/setup-redis.sh >/dev/null
 say "What the filter keeps of streams"
 cargo test --manifest-path third_party/proxy-wasm/Cargo.toml --test streams
 if [[ ${1:-} == fast ]]; then

@@ -5,6 +5,7 @@ use crate::downstream::{self, App, Connections, Filters, Metrics};
 use crate::peers::Peers;
 use crate::reaper;
 use crate::session::id::Key;
+use crate::session::shared::{News, SWEEP, Shared, StoreStatus};
 use crate::session::{Slot, Store};
 use crate::status::Status;
 use crate::upstream::Registry;
@@ -15,13 +16,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// How often sessions are looked through for unused ones.
-const SWEEP: Duration = Duration::from_secs(30);
 
 /// How long the end of all sessions with servers may take, and then that of the connections of clients.
 const GRACE: Duration = Duration::from_secs(2);
@@ -52,10 +50,12 @@ pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker
     let Options { public, internal, key, advertised } = options;
     let registry = Arc::new(Registry::start(gateway.clone()));
     let ending = CancellationToken::new();
+    let (shared, news) = Shared::start(gateway.clone(), ending.clone());
     let app = Arc::new(App {
         legacy_servers: LegacyServers::new(gateway.clone(), Arc::clone(&registry), advertised, ending.clone()),
-        sessions: Store::new(Key::from_environment(), Arc::clone(&registry), advertised),
+        sessions: Store::new(Key::from_environment(), Arc::clone(&registry), advertised, Arc::clone(&shared)),
         registry,
+        shared,
         gateway,
         peers: Peers::new(advertised, key.clone()),
         metrics: Metrics::default(),
@@ -68,6 +68,7 @@ pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker
     tasks.spawn(serve(public, downstream::public(Arc::clone(&app)), app.ending.clone()));
     tasks.spawn(serve(internal, downstream::internal(Arc::clone(&app)), app.ending.clone()));
     tasks.spawn(sweep(Arc::clone(&app)));
+    tasks.spawn(follow(Arc::clone(&app), news));
     Broker { app, tasks }
 }
 
@@ -77,11 +78,17 @@ impl Broker {
         self.app.registry.status()
     }
 
-    /// Ends streams, sessions with servers, and the listeners.
+    /// How the session store is, as soon as it has been tried; `None` if there is none.
+    pub async fn session_store(&self) -> Option<StoreStatus> {
+        self.app.shared.settled().await;
+        self.app.shared.status()
+    }
+
+    /// Ends streams, sessions with servers that are not kept for other brokers, and the listeners.
     pub async fn shutdown(self) {
         self.app.ending.cancel();
         let sessions = self.app.sessions.all();
-        let endings = sessions.iter().flat_map(|session| session.close()).map(Slot::ending);
+        let endings = sessions.iter().flat_map(|session| session.close()).map(Slot::leaving);
         let _ = timeout(
             GRACE,
             futures::future::join(futures::future::join_all(endings), self.app.legacy_servers.shutdown()),
@@ -109,13 +116,17 @@ async fn serve(listener: TcpListener, router: Router, ending: CancellationToken)
     }
 }
 
+async fn follow(app: Arc<App>, news: mpsc::Receiver<News>) {
+    app.ending.run_until_cancelled(app.sessions.follow(news)).await;
+}
+
 async fn sweep(app: Arc<App>) {
     let mut ticks = tokio::time::interval(SWEEP);
     let mut views = app.registry.views();
     loop {
         tokio::select! {
             () = app.ending.cancelled() => return,
-            _ = ticks.tick() => app.sessions.sweep(&app.limits()),
+            _ = ticks.tick() => app.sessions.sweep(&app.limits()).await,
             Ok(()) = views.changed() => {}
         }
         app.legacy_servers.sweep();

@@ -40,6 +40,11 @@ impl Seal {
         }
     }
 
+    /// Whether [`Self::from_environment`] finds a secret.
+    pub(crate) fn has_secret() -> bool {
+        std::env::var(Self::ENV).is_ok_and(|secret| secret.len() >= Self::MIN_SECRET)
+    }
+
     /// A seal that nobody else has.
     pub(crate) fn random() -> Self {
         Self(XChaCha20Poly1305::new(&random::<32>().into()))

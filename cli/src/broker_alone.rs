@@ -36,6 +36,7 @@ pub(crate) async fn run(args: BrokerArgs) -> Result<(), Failure> {
     let broker = broker::start(followed, Options { public, internal, key, advertised });
     let mut status = broker.status();
     let told = servers::introduce(&mut status).await;
+    servers::tell_store(&broker).await;
     console::say(&format!("Broker, for the filter: {internal_address}"));
     console::say(&format!("MCP endpoint without Envoy: http://{public_address}/mcp"));
     console::say(&format!("Status: http://{public_address}/status"));

@@ -86,6 +86,7 @@ async fn start(args: RunArgs) -> Result<Running, Failure> {
         sink.write(&render(&declared, &layout)).map_err(unwritten)?;
     }
     let told = servers::introduce(&mut status).await;
+    servers::tell_store(&broker).await;
     console::say(&format!("Status: http://{public_address}/status"));
     console::say(&format!("MCP endpoint: http://{}/mcp", envoy::from_here(endpoint)));
 

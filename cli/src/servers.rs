@@ -1,8 +1,8 @@
 //! One line a server: its state, its eras, what it offers.
 
 use crate::console;
-use broker::Status;
 use broker::status::{ServerStatus, State};
+use broker::{Broker, Status};
 use protocol::era::Era;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -19,6 +19,14 @@ pub(crate) async fn introduce(status: &mut watch::Receiver<Status>) -> Status {
         console::say(&line(server));
     }
     told
+}
+
+/// Tells how the session store is, if there is one.
+pub(crate) async fn tell_store(broker: &Broker) {
+    let Some(store) = broker.session_store().await else { return };
+    let error =
+        store.error.map_or_else(String::new, |error| format!(" ({error}); sessions are in memory until it is back"));
+    console::say(&format!("Session store: {} {}{error}", store.url, store.state));
 }
 
 /// Tells what changes, for ever.

@@ -80,6 +80,7 @@ mod tests {
             access: Access::default(),
             limits: Limits::default(),
             editing: Editing::default(),
+            session_store: protocol::config::SessionStore::default(),
         };
         let sealed = Seal::new("key", &name("a")).seal(&gateway).unwrap();
         assert_eq!(Seal::new("key\n", &name("a")).open(&sealed), Ok(gateway));

@@ -158,6 +158,7 @@ fn instance(mode: Mode) -> Instance {
         limits: Default::default(),
         virtual_servers: Vec::new(),
         editing: Editing::default(),
+        session_store: protocol::config::SessionStore::default(),
         key: "write-your-own-key".to_owned(),
         cluster: Cluster { domain: "cluster.local".to_owned(), controller_namespace: "mcp-system".to_owned() },
         servers: servers().into_iter().map(upstream).collect(),

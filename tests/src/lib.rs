@@ -8,6 +8,7 @@
 //! * [`peers`]: servers and clients of other SDKs;
 //! * [`kubernetes`]: a real Kubernetes and Istio, without containers;
 //! * [`registry`]: OCI registries; [`images`]: the images in them;
+//! * [`redis`]: the store that brokers share;
 //! * [`conformance`]: the official conformance suites, and servers for them;
 //! * [`quadrants`]: every feature, by clients of either era at servers of either era.
 
@@ -21,6 +22,7 @@ pub mod kubernetes;
 pub mod peers;
 pub mod process;
 pub mod quadrants;
+pub mod redis;
 pub mod registry;
 mod wait;
 

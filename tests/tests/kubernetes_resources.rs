@@ -67,7 +67,11 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     (EXTENSION, "{targetRef: {name: g}, broker: {imagePullPolicy: Often}}", &["spec.broker.imagePullPolicy", "\"Always\", \"IfNotPresent\", \"Never\""]),
     (EXTENSION, "{targetRef: {name: g}, broker: {resources: {limits: {memory: lots}}}}", &["spec.broker.resources.limits", "memory: 256Mi"]),
     (EXTENSION, "{targetRef: {name: g}, broker: {resources: {requests: {cpu: some}}}}", &["spec.broker.resources.requests", "cpu: 250m"]),
-    (EXTENSION, "{targetRef: {name: g}, sessionStore: {type: Disk}}", &["spec.sessionStore.type", "\"Memory\""]),
+    (EXTENSION, "{targetRef: {name: g}, sessionStore: {type: Disk}}", &["spec.sessionStore.type", "\"Memory\", \"Redis\""]),
+    (EXTENSION, "{targetRef: {name: g}, sessionStore: {type: Redis}}", &["spec.sessionStore.url", "urlRef"]),
+    (EXTENSION, "{targetRef: {name: g}, sessionStore: {type: Redis, url: 'redis://r', urlRef: {name: s, key: k}}}", &["spec.sessionStore.url", "either url"]),
+    (EXTENSION, "{targetRef: {name: g}, sessionStore: {type: Redis, url: 'redis://:secret@r'}}", &["spec.sessionStore.url", "passwordRef"]),
+    (EXTENSION, "{targetRef: {name: g}, sessionStore: {url: 'redis://r'}}", &["spec.sessionStore.type", "write type Redis"]),
     (EXTENSION, "{targetRef: {name: g}, dataPath: {mode: Native}}", &["spec.dataPath.mode", "\"WasmPlugin\", \"EnvoyFilter\""]),
     (EXTENSION, "{targetRef: {name: g}, limits: {heldBody: 1MiB}}", &["spec.limits.heldBody", "as in 256Ki or 1Mi"]),
     (EXTENSION, "{targetRef: {name: g}, limits: {heldBody: 1Gi}}", &["spec.limits.heldBody", "1Ki to 256Mi"]),
@@ -101,6 +105,8 @@ const TAKEN: &[(&str, &str, &str)] = &[
      "{targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: g}, broker: {replicas: 1}, sessionStore: {type: Memory}, dataPath: {mode: WasmPlugin}, limits: {heldBody: 1Mi, sessionIdle: 24h, sessions: 100000, listPage: 1000, input: 10m, inputRounds: 8, inputBatch: 50ms, pooledSessions: 4096}, editing: {uriMetaKeys: ['openai/outputTemplate']}}"),
     (EXTENSION, "{targetRef: {name: g}, limits: {sessions: 5}, broker: {resources: {limits: {cpu: 1, memory: 512Mi}}}, access: {allowedOrigins: ['*', 'https://a.example:8443'], allowedHosts: ['*', '[::1]']}}",
      "{limits: {sessions: 5, heldBody: 1Mi}, broker: {replicas: 1, resources: {limits: {cpu: 1, memory: 512Mi}}}}"),
+    (EXTENSION, "{targetRef: {name: g}, sessionStore: {type: Redis, url: 'rediss://r:6380/1', passwordRef: {name: s, key: password}, caCertificateRef: {name: c}}}",
+     "{sessionStore: {type: Redis, caCertificateRef: {kind: ConfigMap, name: c, key: ca.crt}}}"),
     (VIRTUAL, "{tools: ['*']}", "{tools: ['*'], prompts: [], resources: []}"),
 ];
 

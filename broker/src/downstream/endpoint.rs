@@ -151,7 +151,7 @@ async fn handle(app: &Arc<App>, request: Request, from_filter: bool) -> Response
     let answer = match (passed, admitted.verb) {
         (Some(passed), _) => passed,
         (None, Verb::Get) => get::open(app, &head, &parts.headers, text(&parts.headers, names::LAST_EVENT_ID)).await,
-        (None, Verb::Delete) => get::delete(app, &head),
+        (None, Verb::Delete) => get::delete(app, &head).await,
         (None, Verb::Post) => {
             let filter = if from_filter { FromFilter::read(&parts.headers) } else { FromFilter::default() };
             return post(app, &head, &parts.headers, body, admitted.era, accepts, filter).await;

@@ -25,7 +25,7 @@ pub(super) async fn open(
     headers: &HeaderMap,
     last: Option<&str>,
 ) -> Result<Response, Refusal> {
-    let session = find(app, head)?;
+    let session = find(app, head).await?;
     let unknown = |refusal: Refusal| Refusal::transport(400, refusal.code, refusal.message);
     let scope = Scope::of(app, Era::Legacy, headers).map_err(unknown)?;
     if let Some(last) = last
@@ -50,14 +50,14 @@ async fn resumed(app: &Arc<App>, session: &Arc<Session>, last: &str) -> Option<R
 }
 
 /// Ends a session.
-pub(super) fn delete(app: &Arc<App>, head: &Head<'_>) -> Result<Response, Refusal> {
-    let session = find(app, head)?;
-    app.sessions.end(&session, &app.limits());
+pub(super) async fn delete(app: &Arc<App>, head: &Head<'_>) -> Result<Response, Refusal> {
+    let session = find(app, head).await?;
+    app.sessions.end(&session, &app.limits()).await;
     Ok(reply::empty(200))
 }
 
-fn find(app: &App, head: &Head<'_>) -> Result<Arc<Session>, Refusal> {
-    app.sessions.find(head.session.ok_or_else(missing_session)?, &app.limits())
+async fn find(app: &App, head: &Head<'_>) -> Result<Arc<Session>, Refusal> {
+    app.sessions.find(head.session.ok_or_else(missing_session)?, &app.limits()).await
 }
 
 /// What the client's servers send on their streams, and changes of the lists, until the session ends.

@@ -82,7 +82,7 @@ pub(super) async fn changed(State(app): State<Arc<App>>, headers: HeaderMap, bod
     if elsewhere::of_session(&app, Some(&session), message).await.is_some() {
         return reply::empty(204);
     }
-    if let Ok(session) = app.sessions.find(&session, &app.limits())
+    if let Ok(session) = app.sessions.find(&session, &app.limits()).await
         && let Some(upstream) = session.open_upstream(&server).await
     {
         upstream.lists_changed();
@@ -110,7 +110,7 @@ async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal>
         });
     }
     let id = question.session.as_deref().ok_or_else(missing_session)?;
-    let session = app.sessions.find(id, &app.limits())?;
+    let session = app.sessions.find(id, &app.limits()).await?;
     let owner = resolve::target(&app.registry, Era::Legacy, &question.target).await?;
     let Some(destination) = straight(app, &owner, session.way(&owner.server)) else { return Ok(Outcome::Bridge) };
     let upstream = session.upstream(&owner.server).await?;

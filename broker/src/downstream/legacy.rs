@@ -35,15 +35,15 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
         return passed;
     }
     if posted.envelope.batch {
-        let session = session(app, posted)?;
+        let session = session(app, posted).await?;
         return batch::post(app, &session, posted).await;
     }
     let kind = verify(Era::Legacy, &posted.head, &posted.envelope)?;
     let method = posted.envelope.method.as_deref().unwrap_or_default();
     if kind == MessageKind::Request && method == "initialize" {
-        return initialize(app, posted);
+        return initialize(app, posted).await;
     }
-    let session = session(app, posted)?;
+    let session = session(app, posted).await?;
     forget_lost(&session, posted).await?;
     message(app, &session, posted, kind).await
 }
@@ -77,9 +77,9 @@ pub(super) async fn message(
     }
 }
 
-fn session(app: &App, posted: &Posted<'_>) -> Result<Arc<Session>, Refusal> {
+async fn session(app: &App, posted: &Posted<'_>) -> Result<Arc<Session>, Refusal> {
     let id = posted.head.session.ok_or_else(missing_session)?;
-    app.sessions.find(id, &app.limits())
+    app.sessions.find(id, &app.limits()).await
 }
 
 async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id: &Id) -> Result<Response, Refusal> {
@@ -150,7 +150,7 @@ struct WithParams {
     params: Initialize,
 }
 
-pub(super) fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> {
+pub(super) async fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response, Refusal> {
     let id = posted.id().ok_or_else(missing_session)?;
     let WithParams { params } = serde_json::from_slice(&posted.body).map_err(|_| {
         let message = "initialize needs params with protocolVersion (a string), capabilities and clientInfo.";
@@ -158,7 +158,7 @@ pub(super) fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
     })?;
     let revision = Revision::negotiate(&params.protocol_version);
     let client = ClientSaid { capabilities: params.capabilities.unwrap_or_default(), info: params.client_info };
-    let (session, id_of_session) = app.sessions.create(revision, client, &app.limits());
+    let (session, id_of_session) = app.sessions.create(revision, client, &app.limits()).await;
     let result = format!(
         "{{\"protocolVersion\":\"{}\",\"capabilities\":{},\"serverInfo\":{}{}}}",
         revision.as_str(),
@@ -215,8 +215,8 @@ async fn subscribe(
         sent = session.reopen(&upstream).await?.send_subscription(method, &own).await;
     }
     match sent {
-        Ok(()) if method == "resources/unsubscribe" => session.unsubscribe(server.name(), &own),
-        Ok(()) if session.subscribe(server.name(), &own) => {}
+        Ok(()) if method == "resources/unsubscribe" => session.unsubscribe(server.name(), &own).await,
+        Ok(()) if session.subscribe(server.name(), &own).await => {}
         Ok(()) => return Err(invalid("There are too many subscriptions in this session: drop some.".to_owned())),
         Err(UpstreamError::Rpc { code, message, .. }) => return Err(Refusal::answer(Era::Legacy, code, message)),
         Err(error) => return Err(crate::session::failed(Era::Legacy, server.name(), &error)),

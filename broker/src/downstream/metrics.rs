@@ -75,6 +75,16 @@ impl Metrics {
         registry.register("sessions", "Sessions of legacy clients", gauge(sessions.len()));
         let upstreams = sessions.iter().map(|s| s.open_upstreams().len()).sum();
         registry.register("upstream_sessions", "Sessions with servers on behalf of clients", gauge(upstreams));
+        if let Some(store) = app.shared.status() {
+            let is_up = usize::from(store.state == "up");
+            registry.register("session_store_up", "Whether the session store can be used", gauge(is_up));
+            let operations = app.shared.operations();
+            registry.register(
+                "session_store_operations",
+                "What was asked of the session store, by outcome",
+                operations,
+            );
+        }
         let (pooled, held) = app.legacy_servers.count();
         registry.register("pooled_sessions", "Sessions with legacy servers for modern clients", gauge(pooled));
         registry.register("held_calls", "Calls that wait for a modern client's answers", gauge(held));

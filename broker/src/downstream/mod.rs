@@ -38,6 +38,7 @@ pub(crate) use sse::Connections;
 use crate::crossing::modern_client::LegacyServers;
 use crate::peers::Peers;
 use crate::session::Store;
+use crate::session::shared::Shared;
 use crate::upstream::Registry;
 use axum::Router;
 use axum::routing::{any, get};
@@ -52,6 +53,8 @@ pub(crate) struct App {
     pub(crate) gateway: watch::Receiver<Arc<Gateway>>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) sessions: Store,
+    /// What is kept of them for other brokers.
+    pub(crate) shared: Arc<Shared>,
     pub(crate) legacy_servers: LegacyServers,
     pub(crate) peers: Peers,
     pub(crate) metrics: Metrics,

@@ -3,6 +3,7 @@
 use super::filters::FilterStatus;
 use super::virtual_servers::{self, VirtualServerStatus};
 use super::{App, reply};
+use crate::session::shared::StoreStatus;
 use crate::status::{ServerStatus, State as ServerState, Status};
 use axum::body::Body;
 use axum::extract::State;
@@ -18,14 +19,23 @@ pub(super) async fn healthz() -> Response {
     text(200, "text/plain; charset=utf-8", "ok\n".to_owned())
 }
 
-/// `GET /readyz`: every server has been asked once, whatever it answered.
+/// `GET /readyz`: every server and the session store have been asked once, whatever they answered. Without the store the broker does as if
+/// there were none, so that makes it no less ready.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let connecting = |servers: &[ServerStatus]| servers.iter().any(|s| s.state == ServerState::Connecting);
-    if !connecting(&app.registry.status().borrow().servers) {
-        text(200, "text/plain; charset=utf-8", "ready\n".to_owned())
+    let store = app.shared.status();
+    let (status, said) = if connecting(&app.registry.status().borrow().servers) {
+        (503, "some servers have not been asked yet\n".to_owned())
     } else {
-        text(503, "text/plain; charset=utf-8", "some servers have not been asked yet\n".to_owned())
-    }
+        match store.map(|store| (store.state, store.error)) {
+            Some(("connecting", _)) => (503, "the session store has not been asked yet\n".to_owned()),
+            Some((_, Some(error))) => {
+                (200, format!("ready, but sessions are in this broker's memory alone: of the session store, {error}\n"))
+            }
+            _ => (200, "ready\n".to_owned()),
+        }
+    };
+    text(status, "text/plain; charset=utf-8", said)
 }
 
 /// What `/status` tells.
@@ -40,6 +50,9 @@ struct Report {
     table: String,
     /// The filters that ask this broker, and the tables that they go by.
     filters: Vec<FilterStatus>,
+    /// The store that brokers share; absent if there is none.
+    #[serde(rename = "sessionStore", skip_serializing_if = "Option::is_none")]
+    session_store: Option<StoreStatus>,
 }
 
 /// `GET /status`: how servers and filters are, as JSON.
@@ -49,6 +62,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
         virtual_servers: virtual_servers::all(&app),
         table: app.registry.view().table.version.clone(),
         filters: app.filters.all(),
+        session_store: app.shared.status(),
     };
     text(200, "application/json", serde_json::to_string(&report).unwrap_or_default())
 }

@@ -213,7 +213,7 @@ fn accept(
                     Messages::from(batch::post(&app, session, &posted).await, &posted)
                 }
                 Some(session) => relay::answer(&app, session, &posted).await,
-                None => Messages::from(initialize(&app, &connection, &posted), &posted),
+                None => Messages::from(initialize(&app, &connection, &posted).await, &posted),
             };
             connection.send(messages).await;
         };
@@ -227,12 +227,12 @@ fn accept(
 }
 
 /// Opens the session of a connection.
-fn initialize(app: &Arc<App>, connection: &Arc<Connection>, posted: &Posted<'_>) -> Result<Response, Refusal> {
-    let response = legacy::initialize(app, posted)?;
+async fn initialize(app: &Arc<App>, connection: &Arc<Connection>, posted: &Posted<'_>) -> Result<Response, Refusal> {
+    let response = legacy::initialize(app, posted).await?;
     let id = response.headers().get(names::SESSION_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let session = app.sessions.find(id, &app.limits())?;
+    let session = app.sessions.find(id, &app.limits()).await?;
     if connection.session.set(Arc::clone(&session)).is_err() {
-        app.sessions.end(&session, &app.limits());
+        app.sessions.end(&session, &app.limits()).await;
         let message = "The session is initialized already.";
         return Err(Refusal::transport(400, code::INVALID_REQUEST, message));
     }
@@ -247,7 +247,7 @@ fn initialize(app: &Arc<App>, connection: &Arc<Connection>, posted: &Posted<'_>)
             }
         }
         // Whichever of the two ended, the other one ends too.
-        app.sessions.end(&session, &app.limits());
+        app.sessions.end(&session, &app.limits()).await;
         connection.ended.cancel();
     });
     Ok(response)

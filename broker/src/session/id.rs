@@ -8,7 +8,10 @@ use crate::seal::{Seal, random};
 use protocol::era::Revision;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::fmt;
 use std::net::SocketAddr;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bytes of the longest id: Node's HTTP servers take 16 KiB of headers in all.
@@ -25,6 +28,20 @@ impl Handle {
     /// A new one.
     pub fn random() -> Self {
         Self(u128::from_ne_bytes(random()))
+    }
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for Handle {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u128::from_str_radix(text, 16).map(Self)
     }
 }
 

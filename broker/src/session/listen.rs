@@ -97,7 +97,7 @@ impl Upstream {
     }
 
     /// Reads one stream to its end; whether anything came.
-    async fn read(&self, session: &Arc<Session>, mut stream: EventStream) -> Result<bool, UpstreamError> {
+    async fn read(self: &Arc<Self>, session: &Arc<Session>, mut stream: EventStream) -> Result<bool, UpstreamError> {
         let mut any = false;
         while let Some(event) = stream.next().await {
             let event = event?;
@@ -115,7 +115,7 @@ impl Upstream {
     }
 
     /// Sends one of the server's messages on the client's GET stream. `false` for one that may come again.
-    async fn forward(&self, session: &Arc<Session>, message: &str) -> bool {
+    async fn forward(self: &Arc<Self>, session: &Arc<Session>, message: &str) -> bool {
         let mut editor = Editor::new(Media::Json, rules(&session.registry, &self.server));
         let mut edited = Vec::with_capacity(message.len() + 64);
         editor.push(message.as_bytes(), &mut edited);

@@ -1,6 +1,9 @@
 //! One client's session.
 
 use super::id::{ClientSaid, Handle};
+use super::place::Kept;
+use super::shared::kept::{Field, Raw, Subscriptions};
+use super::shared::{self, Shared};
 use super::streams::Streams;
 use super::upstream::{self, Slot, Upstream};
 use crate::crossing::legacy_client::Crossing;
@@ -15,7 +18,7 @@ use protocol::naming::UriKey;
 use protocol::sse;
 use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -34,10 +37,15 @@ pub struct Session {
     /// Its GET streams.
     pub streams: Arc<Streams>,
     pub(super) registry: Arc<Registry>,
+    pub(super) shared: Arc<Shared>,
     client: ClientSaid,
     begun: Instant,
     /// Milliseconds from `begun` to the last use.
     used: AtomicU64,
+    /// Milliseconds from `begun` to the last time that what is kept of it elsewhere was renewed.
+    renewed: AtomicU64,
+    /// Whether anything is kept of it elsewhere.
+    is_kept: AtomicBool,
     ended: CancellationToken,
     state: Mutex<State>,
 }
@@ -47,9 +55,10 @@ struct State {
     upstreams: HashMap<String, Slot>,
     opened: u64,
     level: Option<String>,
-    /// By server, the server's own form of the URIs.
-    subscriptions: HashMap<String, BTreeSet<String>>,
+    subscriptions: Subscriptions,
     in_flight: HashSet<Id>,
+    /// By server: what is kept elsewhere, and which the server has forgotten.
+    lost: HashMap<String, Raw>,
 }
 
 /// A request of a session that has not been answered yet.
@@ -64,7 +73,7 @@ impl Session {
         revision: Revision,
         expires: u64,
         client: ClientSaid,
-        registry: Arc<Registry>,
+        (registry, shared): (Arc<Registry>, Arc<Shared>),
     ) -> Self {
         Self {
             handle,
@@ -72,17 +81,36 @@ impl Session {
             expires,
             streams: Arc::default(),
             registry,
+            shared,
             client,
             begun: Instant::now(),
             used: AtomicU64::new(0),
+            renewed: AtomicU64::new(0),
+            is_kept: AtomicBool::new(false),
             ended: CancellationToken::new(),
             state: Mutex::default(),
         }
     }
 
+    /// The same with what another broker had of it.
+    pub(super) fn resumed(self, level: Option<String>, subscriptions: Subscriptions) -> Self {
+        {
+            let mut state = self.lock();
+            state.level = level;
+            state.subscriptions = subscriptions;
+        }
+        self.is_kept.store(true, Ordering::Relaxed);
+        self
+    }
+
     /// Notes that the client used the session.
     pub fn touch(&self) {
-        self.used.store(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.used.store(self.age(), Ordering::Relaxed);
+    }
+
+    /// Milliseconds since it is in this broker's memory.
+    fn age(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// For how long the client has not used the session. An open GET stream and an unanswered request are uses.
@@ -91,6 +119,61 @@ impl Session {
             return Duration::ZERO;
         }
         self.begun.elapsed().saturating_sub(Duration::from_millis(self.used.load(Ordering::Relaxed)))
+    }
+
+    /// Whether what is kept of it elsewhere was not renewed for `interval`, though it was used since.
+    pub(super) fn is_to_be_renewed(&self, interval: Duration) -> bool {
+        let since = Duration::from_millis(self.age().saturating_sub(self.renewed.load(Ordering::Relaxed)));
+        self.is_kept() && since >= interval && self.unused_for() < since
+    }
+
+    /// Notes that what is kept of it elsewhere stays for its whole time from now on.
+    pub(super) fn mark_renewed(&self) {
+        self.renewed.store(self.age(), Ordering::Relaxed);
+        self.is_kept.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anything is kept of it elsewhere.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_kept.load(Ordering::Relaxed)
+    }
+
+    /// Keeps one of its entries elsewhere.
+    async fn keep<T: serde::Serialize>(&self, field: Field, value: &T) {
+        if self.shared.keep(self.handle, &field, value, self.lease()).await {
+            self.mark_renewed();
+        }
+    }
+
+    /// Keeps elsewhere what is in this broker's memory.
+    pub(super) async fn keep_all(self: &Arc<Self>) {
+        let (level, subscriptions) = {
+            let state = self.lock();
+            (state.level.clone(), state.subscriptions.clone())
+        };
+        if let Some(level) = level {
+            self.keep(Field::Level, &level).await;
+        }
+        if !subscriptions.is_empty() {
+            self.keep(Field::Subscriptions, &subscriptions).await;
+        }
+        for upstream in self.open_upstreams() {
+            match upstream.keep().await {
+                Kept::Yes => self.mark_renewed(),
+                Kept::Not => {}
+                Kept::Ended => return self.leave(),
+            }
+        }
+    }
+
+    /// Keeps elsewhere what the client said, where its id could not hold that.
+    pub(super) async fn keep_client(&self) {
+        self.keep(Field::Client, &self.client).await;
+    }
+
+    /// How long what is kept of it elsewhere stays.
+    pub(super) fn lease(&self) -> Duration {
+        shared::lease(&self.registry.limits())
     }
 
     /// Resolves when the session has ended.
@@ -148,7 +231,7 @@ impl Session {
                 state.opened += 1;
                 let slot = upstream::open(self, server, state.opened);
                 if let Some(outdated) = state.upstreams.insert(server.name().to_owned(), slot) {
-                    outdated.end();
+                    tokio::spawn(outdated.making_way(Arc::clone(server), way));
                 }
             }
             match state.upstreams.get(server.name()) {
@@ -173,6 +256,9 @@ impl Session {
             return Err(Refusal::unknown_session());
         }
         let first = self.forget(server.name(), lost.number);
+        if let Some(raw) = lost.kept_as() {
+            self.lock().lost.insert(server.name().to_owned(), raw);
+        }
         lost.ended.cancel();
         let upstream = self.upstream(server).await?;
         if first {
@@ -181,6 +267,11 @@ impl Session {
             tokio::spawn(Arc::clone(self).tell_of_changes(Arc::clone(server)));
         }
         Ok(upstream)
+    }
+
+    /// What is kept elsewhere of a session that this server has forgotten.
+    pub(super) fn lost(&self, server: &str) -> Option<Raw> {
+        self.lock().lost.get(server).cloned()
     }
 
     /// The sessions with servers that are open or being opened.
@@ -208,24 +299,37 @@ impl Session {
     /// Keeps the log level, and sends it to every server that logs.
     pub async fn set_level(&self, level: &str) {
         self.lock().level = Some(level.to_owned());
+        self.keep(Field::Level, &level).await;
         let upstreams = self.upstreams().await;
         futures::future::join_all(upstreams.iter().map(|u| u.send_level(level))).await;
     }
 
     /// Keeps a subscription. `false` if there are too many.
-    pub fn subscribe(&self, server: &str, uri: &str) -> bool {
-        let mut state = self.lock();
-        let all: usize = state.subscriptions.values().map(BTreeSet::len).sum();
-        all < MAX_SUBSCRIPTIONS && {
+    pub async fn subscribe(&self, server: &str, uri: &str) -> bool {
+        {
+            let mut state = self.lock();
+            let all: usize = state.subscriptions.values().map(BTreeSet::len).sum();
+            if all >= MAX_SUBSCRIPTIONS {
+                return false;
+            }
             state.subscriptions.entry(server.to_owned()).or_default().insert(uri.to_owned());
-            true
         }
+        self.keep_subscriptions().await;
+        true
     }
 
     /// Drops a subscription.
-    pub fn unsubscribe(&self, server: &str, uri: &str) {
+    pub async fn unsubscribe(&self, server: &str, uri: &str) {
         if let Some(uris) = self.lock().subscriptions.get_mut(server) {
             uris.remove(uri);
+        }
+        self.keep_subscriptions().await;
+    }
+
+    async fn keep_subscriptions(&self) {
+        if self.shared.is_configured() {
+            let subscriptions = self.lock().subscriptions.clone();
+            self.keep(Field::Subscriptions, &subscriptions).await;
         }
     }
 
@@ -236,17 +340,19 @@ impl Session {
 
     /// Ends the session: streams close, and every server is told in the background.
     pub(super) fn end(&self) {
-        let slots = {
-            let mut state = self.lock();
-            self.ended.cancel();
-            std::mem::take(&mut state.upstreams)
-        };
-        for slot in slots.into_values() {
+        for slot in self.close() {
             slot.end();
         }
     }
 
-    /// Takes the sessions with servers away, to end them one by one.
+    /// Forgets the session in this broker alone: another one goes on with it, or has ended it.
+    pub(super) fn leave(&self) {
+        for slot in self.close() {
+            tokio::spawn(slot.leaving());
+        }
+    }
+
+    /// Takes the sessions with servers away, to leave them one by one.
     pub(crate) fn close(&self) -> Vec<Slot> {
         let mut state = self.lock();
         self.ended.cancel();

@@ -1,8 +1,11 @@
-//! All sessions, in memory.
+//! All sessions in this broker's memory, and how they follow the shared store.
 
 use super::Session;
+use super::ends::{End, Ends};
 use super::id::{Claims, ClientSaid, Handle, Key, LIFETIME, now};
+use super::shared::{self, News, Shared};
 use crate::upstream::Registry;
+use futures::StreamExt as _;
 use protocol::config::Limits;
 use protocol::era::Revision;
 use protocol::error::Refusal;
@@ -10,6 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Ids of ended sessions that are remembered, as a multiple of the sessions that are kept.
 const ENDED_PER_SESSION: usize = 4;
@@ -17,13 +21,22 @@ const ENDED_PER_SESSION: usize = 4;
 /// When too many sessions are open, this share of them ends at once, so that finding the oldest is seldom done.
 const EVICTED_SHARE: usize = 100;
 
+/// Sessions that the shared store is asked about at once.
+const AT_ONCE: usize = 500;
+
+/// Sessions that are told to it at once.
+const WRITES: usize = 32;
+
 /// The sessions of all legacy clients.
 pub struct Store {
     key: Key,
     registry: Arc<Registry>,
     /// Where other replicas reach this one.
     home: Option<SocketAddr>,
+    /// What is kept for other brokers.
+    shared: Arc<Shared>,
     sessions: Mutex<Sessions>,
+    ends: Arc<Ends>,
 }
 
 #[derive(Default)]
@@ -37,12 +50,13 @@ struct Sessions {
 
 impl Store {
     /// An empty store.
-    pub fn new(key: Key, registry: Arc<Registry>, home: Option<SocketAddr>) -> Self {
-        Self { key, registry, home, sessions: Mutex::default() }
+    pub fn new(key: Key, registry: Arc<Registry>, home: Option<SocketAddr>, shared: Arc<Shared>) -> Self {
+        let ends = Arc::new(Ends::new(Arc::clone(&registry), Arc::clone(&shared)));
+        Self { key, registry, home, shared, sessions: Mutex::default(), ends }
     }
 
     /// Opens a session: it and its id. Sessions beyond the limit end, those first that were not used for longest.
-    pub fn create(&self, revision: Revision, client: ClientSaid, limits: &Limits) -> (Arc<Session>, String) {
+    pub async fn create(&self, revision: Revision, client: ClientSaid, limits: &Limits) -> (Arc<Session>, String) {
         let issued = now();
         let expires = issued + LIFETIME.as_secs().max(limits.session_idle_seconds);
         let handle = Handle::random();
@@ -50,31 +64,55 @@ impl Store {
         let mut claims = Claims { handle, revision, issued, expires, home, client: Some(client.clone()) };
         let id = self.key.seal(&mut claims);
         let session = Arc::new(self.session(handle, revision, expires, client));
-        self.insert(&session, limits);
+        if claims.client.is_none() {
+            session.keep_client().await;
+        }
+        self.evict(self.lock().insert(&session, limits));
         (session, id)
     }
 
     /// The session of an id, which counts as used now. 404 for an id that is unknown, expired, or of an ended session.
-    pub fn find(&self, id: &str, limits: &Limits) -> Result<Arc<Session>, Refusal> {
+    pub async fn find(&self, id: &str, limits: &Limits) -> Result<Arc<Session>, Refusal> {
         let claims = self.key.open(id).ok_or_else(Refusal::unknown_session)?;
-        let live = self.lock().live.get(&claims.handle).cloned();
-        if let Some(session) = live {
-            if session.ended().is_cancelled() {
-                self.lock().forget(&session, limits);
-                return Err(Refusal::unknown_session());
-            }
-            session.touch();
+        if let Some(session) = self.live(&claims, limits)? {
             return Ok(session);
         }
         // Made by another process with the same key.
-        let has_ended = self.lock().has_ended(&claims);
-        let client = claims.client.ok_or_else(Refusal::unknown_session)?;
-        if has_ended || claims.expires <= now() {
+        let kept = self.shared.load(claims.handle).await.unwrap_or_default();
+        if kept.has_ended {
+            self.lock().note_end(claims.expires, claims.handle, limits);
+        }
+        let client = claims.client.clone().or(kept.client).ok_or_else(Refusal::unknown_session)?;
+        let session = self.session(claims.handle, claims.revision, claims.expires, client);
+        let session = Arc::new(session.resumed(kept.level, kept.subscriptions));
+        let evicted = {
+            let mut sessions = self.lock();
+            if sessions.has_ended(&claims) || claims.expires <= now() {
+                return Err(Refusal::unknown_session());
+            }
+            if let Some(meanwhile) = sessions.live.get(&claims.handle) {
+                return Ok(Arc::clone(meanwhile));
+            }
+            sessions.insert(&session, limits)
+        };
+        self.evict(evicted);
+        Ok(session)
+    }
+
+    /// The session of an id in memory. An error if it has ended.
+    fn live(&self, claims: &Claims, limits: &Limits) -> Result<Option<Arc<Session>>, Refusal> {
+        let mut sessions = self.lock();
+        let Some(session) = sessions.live.get(&claims.handle).cloned() else {
+            let is_over = sessions.has_ended(claims) || claims.expires <= now();
+            return if is_over { Err(Refusal::unknown_session()) } else { Ok(None) };
+        };
+        if session.ended().is_cancelled() {
+            sessions.forget(&session, limits);
+            self.ends.tell_later(End::of(&session));
             return Err(Refusal::unknown_session());
         }
-        let session = Arc::new(self.session(claims.handle, claims.revision, claims.expires, client));
-        self.insert(&session, limits);
-        Ok(session)
+        session.touch();
+        Ok(Some(session))
     }
 
     /// The replica where the session of an id lives, as long as this one knows nothing of it.
@@ -85,18 +123,89 @@ impl Store {
         claims.home.filter(|_| !is_known)
     }
 
-    /// Ends a session: its id is refused from now on, its upstream sessions are ended in the background.
-    pub fn end(&self, session: &Arc<Session>, limits: &Limits) {
+    /// Ends a session: its id is refused from now on, by all replicas that share a store, and its upstream sessions are ended in the
+    /// background.
+    pub async fn end(&self, session: &Arc<Session>, limits: &Limits) {
         self.lock().forget(session, limits);
+        let end = End::of(session);
         session.end();
+        self.ends.tell(end).await;
     }
 
-    /// Ends the sessions that nobody used for the time configured.
-    pub fn sweep(&self, limits: &Limits) {
+    /// A session that another broker ended.
+    pub fn ended_elsewhere(&self, handle: Handle, limits: &Limits) {
+        let session = self.lock().live.get(&handle).cloned();
+        if let Some(session) = session {
+            self.lock().forget(&session, limits);
+            session.leave();
+        }
+    }
+
+    /// Ends the sessions that nobody used for the time configured, and has the shared store keep the others.
+    pub async fn sweep(&self, limits: &Limits) {
         let idle = Duration::from_secs(limits.session_idle_seconds);
-        let old: Vec<_> = self.lock().live.values().filter(|s| s.unused_for() >= idle).cloned().collect();
-        for session in &old {
-            self.end(session, limits);
+        let (old, young): (Vec<_>, Vec<_>) = self.all().into_iter().partition(|s| s.unused_for() >= idle);
+        let (kept, own): (Vec<_>, Vec<_>) = old.into_iter().partition(|session| session.is_kept());
+        let (kept, own) = if self.shared.is_configured() { (kept, own) } else { (Vec::new(), [kept, own].concat()) };
+        for session in &own {
+            self.end(session, limits).await;
+        }
+        for some in kept.chunks(AT_ONCE) {
+            // Whether another broker uses them, only the store knows: without it they stay.
+            let Some(remaining) = self.shared.remaining(&handles(some)).await else { break };
+            for (session, remaining) in some.iter().zip(remaining) {
+                if remaining > shared::left_over(limits) {
+                    self.lock().live.remove(&session.handle);
+                    session.leave();
+                } else {
+                    self.end(session, limits).await;
+                }
+            }
+        }
+        let due: Vec<_> = young.into_iter().filter(|s| s.is_to_be_renewed(shared::renewal(limits))).collect();
+        for some in due.chunks(AT_ONCE) {
+            let Some(renewed) = self.shared.renew(&handles(some), shared::lease(limits)).await else { break };
+            for (session, is_there) in some.iter().zip(renewed) {
+                session.mark_renewed();
+                if !is_there {
+                    session.keep_all().await;
+                }
+            }
+        }
+    }
+
+    /// Does what the shared store's news say, until it has none any more.
+    pub async fn follow(&self, mut news: mpsc::Receiver<News>) {
+        while let Some(news) = news.recv().await {
+            let limits = self.registry.limits();
+            match news {
+                News::Ended(handle) => self.ended_elsewhere(handle, &limits),
+                News::Up => self.catch_up(&limits).await,
+            }
+        }
+    }
+
+    /// Tells the shared store what it missed, and asks what was missed of it.
+    async fn catch_up(&self, limits: &Limits) {
+        self.ends.tell_all().await;
+        let all = self.all();
+        for some in all.chunks(AT_ONCE) {
+            let Some(ended) = self.shared.ended(&handles(some)).await else { return };
+            for (session, has_ended) in some.iter().zip(ended) {
+                if has_ended {
+                    self.ended_elsewhere(session.handle, limits);
+                }
+            }
+        }
+        futures::stream::iter(all).for_each_concurrent(WRITES, async |session| session.keep_all().await).await;
+    }
+
+    /// Ends sessions that there is no room for.
+    fn evict(&self, evicted: Vec<Arc<Session>>) {
+        for old in evicted {
+            tracing::warn!("limits.sessions is reached: the session that was unused for longest ends");
+            self.ends.tell_later(End::of(&old));
+            old.end();
         }
     }
 
@@ -116,27 +225,8 @@ impl Store {
     }
 
     fn session(&self, handle: Handle, revision: Revision, expires: u64, client: ClientSaid) -> Session {
-        Session::new(handle, revision, expires, client, Arc::clone(&self.registry))
-    }
-
-    fn insert(&self, session: &Arc<Session>, limits: &Limits) {
-        let evicted = {
-            let mut sessions = self.lock();
-            let evicted = if sessions.live.len() >= limits.sessions.max(1) {
-                sessions.oldest(sessions.live.len() + 1 - limits.sessions.max(1))
-            } else {
-                Vec::new()
-            };
-            for old in &evicted {
-                sessions.forget(old, limits);
-            }
-            sessions.live.insert(session.handle, Arc::clone(session));
-            evicted
-        };
-        for old in evicted {
-            tracing::warn!("limits.sessions is reached: the session that was unused for longest ends");
-            old.end();
-        }
+        let ways = (Arc::clone(&self.registry), Arc::clone(&self.shared));
+        Session::new(handle, revision, expires, client, ways)
     }
 
     fn lock(&self) -> MutexGuard<'_, Sessions> {
@@ -144,7 +234,22 @@ impl Store {
     }
 }
 
+fn handles(sessions: &[Arc<Session>]) -> Vec<Handle> {
+    sessions.iter().map(|session| session.handle).collect()
+}
+
 impl Sessions {
+    /// Takes a session up, and gives those that there is no room for any more.
+    fn insert(&mut self, session: &Arc<Session>, limits: &Limits) -> Vec<Arc<Session>> {
+        let most = limits.sessions.max(1);
+        let evicted = if self.live.len() >= most { self.oldest(self.live.len() + 1 - most) } else { Vec::new() };
+        for old in &evicted {
+            self.forget(old, limits);
+        }
+        self.live.insert(session.handle, Arc::clone(session));
+        evicted
+    }
+
     fn has_ended(&self, claims: &Claims) -> bool {
         self.ended.contains(&(claims.expires, claims.handle)) || claims.expires <= self.floor
     }
@@ -159,7 +264,11 @@ impl Sessions {
 
     fn forget(&mut self, session: &Arc<Session>, limits: &Limits) {
         self.live.remove(&session.handle);
-        self.ended.insert((session.expires, session.handle));
+        self.note_end(session.expires, session.handle, limits);
+    }
+
+    fn note_end(&mut self, expires: u64, handle: Handle, limits: &Limits) {
+        self.ended.insert((expires, handle));
         let now = now();
         while let Some(&(expires, _)) = self.ended.first() {
             if expires > now && self.ended.len() <= limits.sessions.max(1) * ENDED_PER_SESSION {
@@ -174,9 +283,10 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::config::{Access, Editing, Gateway};
+    use protocol::config::{Access, Editing, Gateway, SessionStore};
     use serde_json::value::RawValue;
     use tokio::sync::watch;
+    use tokio_util::sync::CancellationToken;
 
     fn said(capabilities: &str) -> ClientSaid {
         ClientSaid { capabilities: RawValue::from_string(capabilities.to_owned()).unwrap(), info: None }
@@ -190,30 +300,33 @@ mod tests {
             access: Access::default(),
             limits: Limits::default(),
             editing: Editing::default(),
+            session_store: SessionStore::Memory,
         };
         let (_, gateway) = watch::channel(Arc::new(gateway));
-        Store::new(Key::derive("a secret that is long enough for a key"), Arc::new(Registry::start(gateway)), None)
+        let (shared, _) = Shared::start(gateway.clone(), CancellationToken::new());
+        let key = Key::derive("a secret that is long enough for a key");
+        Store::new(key, Arc::new(Registry::start(gateway)), None, shared)
     }
 
     #[tokio::test]
     async fn an_ended_session_is_unknown() {
         let (store, limits) = (new_store(), Limits::default());
-        let (session, id) = store.create(Revision::LATEST, said("{}"), &limits);
-        assert_eq!(store.find(&id, &limits).unwrap().handle, session.handle);
-        store.end(&session, &limits);
-        assert_eq!(store.find(&id, &limits).err(), Some(Refusal::unknown_session()));
-        assert_eq!(store.find("made up", &limits).err(), Some(Refusal::unknown_session()));
+        let (session, id) = store.create(Revision::LATEST, said("{}"), &limits).await;
+        assert_eq!(store.find(&id, &limits).await.unwrap().handle, session.handle);
+        store.end(&session, &limits).await;
+        assert_eq!(store.find(&id, &limits).await.err(), Some(Refusal::unknown_session()));
+        assert_eq!(store.find("made up", &limits).await.err(), Some(Refusal::unknown_session()));
     }
 
     #[tokio::test]
     async fn another_process_with_the_key_honours_an_id_until_it_ends_there() {
         let limits = Limits::default();
-        let (_, id) = new_store().create(Revision::V2025_03_26, said("{}"), &limits);
+        let (_, id) = new_store().create(Revision::V2025_03_26, said("{}"), &limits).await;
         let store = new_store();
-        let session = store.find(&id, &limits).unwrap();
+        let session = store.find(&id, &limits).await.unwrap();
         assert_eq!(session.revision, Revision::V2025_03_26);
-        store.end(&session, &limits);
-        assert!(store.find(&id, &limits).is_err());
+        store.end(&session, &limits).await;
+        assert!(store.find(&id, &limits).await.is_err());
     }
 
     #[tokio::test]
@@ -221,28 +334,32 @@ mod tests {
         let limits = Limits::default();
         let store = new_store();
         let long = said(&format!(r#"{{"experimental":{{"x":"{}"}}}}"#, "y".repeat(2000)));
-        let (_, id) = store.create(Revision::LATEST, long, &limits);
-        assert!(store.find(&id, &limits).is_ok());
-        assert!(new_store().find(&id, &limits).is_err());
+        let (_, id) = store.create(Revision::LATEST, long, &limits).await;
+        assert!(store.find(&id, &limits).await.is_ok());
+        assert!(new_store().find(&id, &limits).await.is_err());
     }
 
     #[tokio::test]
     async fn the_number_of_sessions_is_bounded_and_forgotten_ends_stay_ended() {
         let limits = Limits { sessions: 2, ..Limits::default() };
         let store = new_store();
-        let ids: Vec<_> = (0..20).map(|_| store.create(Revision::LATEST, said("{}"), &limits).1).collect();
+        let mut ids = Vec::new();
+        for _ in 0..20 {
+            ids.push(store.create(Revision::LATEST, said("{}"), &limits).await.1);
+        }
         assert_eq!(store.len(), 2);
-        assert_eq!(ids.iter().filter(|id| store.find(id, &limits).is_ok()).count(), 2);
+        let found = futures::future::join_all(ids.iter().map(|id| store.find(id, &limits))).await;
+        assert_eq!(found.iter().filter(|found| found.is_ok()).count(), 2);
     }
 
     #[tokio::test]
     async fn unused_sessions_end() {
         let store = new_store();
-        let (_, id) = store.create(Revision::LATEST, said("{}"), &Limits::default());
-        store.sweep(&Limits::default());
+        let (_, id) = store.create(Revision::LATEST, said("{}"), &Limits::default()).await;
+        store.sweep(&Limits::default()).await;
         assert_eq!(store.len(), 1);
         let limits = Limits { session_idle_seconds: 0, ..Limits::default() };
-        store.sweep(&limits);
-        assert!(store.is_empty() && store.find(&id, &limits).is_err());
+        store.sweep(&limits).await;
+        assert!(store.is_empty() && store.find(&id, &limits).await.is_err());
     }
 }

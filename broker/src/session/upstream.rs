@@ -1,5 +1,8 @@
 //! One session of a client with one server.
 
+use super::place::{Kept, Place};
+use super::shared::Claim;
+use super::shared::kept::{KeptUpstream, Raw};
 use super::state::Session;
 use crate::catalog::{Kind, List};
 use crate::upstream::{Leg, LegacySession, Server, UpstreamError, Way, fetch_list};
@@ -41,6 +44,7 @@ pub struct Upstream {
     /// Id of the last event of its GET stream that went on to the client.
     pub(super) last_event: Mutex<Option<String>>,
     lists: Mutex<Lists>,
+    place: Place,
 }
 
 /// The lists that this session said to have changed: the client's are its own from then on.
@@ -70,22 +74,21 @@ async fn opening(
     number: u64,
 ) -> Result<Arc<Upstream>, Refusal> {
     let crossed = server.serving(Era::Legacy, session.asks_back()).filter(|_| way == Some(Way::Crossed));
-    let settled = match crossed {
-        Some(spoken) => LegacySession::crossed(session.crossing(&server), &spoken),
-        None => {
-            let params = session.initialize_params();
-            server.client().open_session(&params).await.map_err(|e| failed(Era::Legacy, server.name(), &e))?
-        }
+    let (settled, place) = match crossed {
+        Some(spoken) => (LegacySession::crossed(session.crossing(&server), &spoken), Place::nowhere(&session)),
+        None => found_or_opened(&session, &server).await?,
     };
+    let resumed = place.resumed();
     let upstream = Arc::new(Upstream {
         leg: Leg::Legacy(settled.clone()),
         session: settled,
         number,
         ended: session.ended().child_token(),
         listening: tokio::sync::Mutex::new(false),
-        last_event: Mutex::default(),
-        lists: Mutex::default(),
+        last_event: Mutex::new(resumed.and_then(|kept| kept.last_event.clone())),
+        lists: Mutex::new(Lists::of(resumed)),
         server,
+        place,
     });
     if session.ended().is_cancelled() {
         upstream.end().await;
@@ -94,13 +97,61 @@ async fn opening(
     if let Some(level) = session.level() {
         upstream.send_level(&level).await;
     }
-    for uri in session.subscriptions(upstream.server.name()) {
+    let subscriptions = match upstream.place.resumed() {
+        // The server has them.
+        Some(_) => Vec::new(),
+        None => session.subscriptions(upstream.server.name()),
+    };
+    for uri in subscriptions {
         if let Err(error) = upstream.send_subscription("resources/subscribe", &uri).await {
             tracing::warn!(server = upstream.server.name(), %error, "a subscription could not be repeated");
         }
     }
     upstream.listen(&session).await;
     Ok(upstream)
+}
+
+/// The session that is kept for the client elsewhere, or a new one, which is kept there from then on.
+async fn found_or_opened(session: &Arc<Session>, server: &Arc<Server>) -> Result<(LegacySession, Place), Refusal> {
+    let name = server.name();
+    let found = session.shared.upstream(session.handle, name).await;
+    let lost = session.lost(name);
+    let instead = match found {
+        Some((raw, kept)) if kept.is_of(server) && Some(&raw) != lost.as_ref() => {
+            tracing::debug!(server = name, "a session that another broker opened goes on here");
+            return Ok((kept.session(), Place::of(session, raw, kept)));
+        }
+        Some((raw, _)) => Some(raw),
+        None => None,
+    };
+    let params = session.initialize_params();
+    let opened = server.client().open_session(&params).await.map_err(|e| failed(Era::Legacy, name, &e))?;
+    let Some(kept) = KeptUpstream::new(server, &opened) else { return Ok((opened, Place::nowhere(session))) };
+    match session.shared.claim(session.handle, name, &kept, instead.as_ref(), session.lease()).await {
+        Claim::Kept(raw) => {
+            session.mark_renewed();
+            Ok((opened, Place::new(session, Some(raw))))
+        }
+        Claim::Taken(raw, theirs) if theirs.is_of(server) => {
+            session.mark_renewed();
+            end_in_background(server, opened);
+            Ok((theirs.session(), Place::of(session, raw, theirs)))
+        }
+        // Brokers that reach the server in different ways have sessions of their own with it.
+        Claim::Taken(..) => Ok((opened, Place::nowhere(session))),
+        Claim::Not => Ok((opened, Place::new(session, None))),
+        Claim::Ended => {
+            end_in_background(server, opened);
+            session.leave();
+            Err(Refusal::unknown_session())
+        }
+    }
+}
+
+/// Ends a session that nobody uses.
+pub(super) fn end_in_background(server: &Arc<Server>, opened: LegacySession) {
+    let server = Arc::clone(server);
+    tokio::spawn(async move { server.client().end_session(&opened).await });
 }
 
 impl Slot {
@@ -110,14 +161,68 @@ impl Slot {
     }
 
     /// Ends the session, if it is open.
-    pub(crate) async fn ending(self) {
+    async fn ending(self) {
         if let Ok(upstream) = self.opening.await {
             upstream.end().await;
         }
     }
+
+    /// Ends the session, unless it is kept and a server that is reached in the same way goes on with it.
+    pub(super) async fn making_way(self, server: Arc<Server>, way: Option<Way>) {
+        let Ok(upstream) = self.opening.await else { return };
+        if way == Some(Way::Direct) && upstream.place.is_kept() && upstream.is_of(&server) {
+            upstream.ended.cancel();
+        } else {
+            upstream.end().await;
+        }
+    }
+
+    /// Leaves the session to other brokers if it is kept for them; ends it if not.
+    pub(crate) async fn leaving(self) {
+        let Ok(upstream) = self.opening.await else { return };
+        if !upstream.place.is_kept() {
+            upstream.end().await;
+            return;
+        }
+        upstream.ended.cancel();
+        if upstream.last_event().is_some() {
+            // Whoever goes on with it has the server send what comes after that.
+            upstream.keep().await;
+        }
+    }
+}
+
+impl Lists {
+    /// Of a session that another broker opened.
+    fn of(kept: Option<&KeptUpstream>) -> Self {
+        let own = kept.is_some_and(|kept| kept.own_lists);
+        Self { own: if own { Kind::ALL.into() } else { HashSet::new() }, known: HashMap::new() }
+    }
 }
 
 impl Upstream {
+    /// Keeps it elsewhere as it is now.
+    pub(super) async fn keep(&self) -> Kept {
+        let Some(mut kept) = KeptUpstream::new(&self.server, &self.session) else { return Kept::Not };
+        kept.own_lists = !self.lists.lock().unwrap_or_else(PoisonError::into_inner).own.is_empty();
+        kept.last_event = self.last_event();
+        self.place.keep(self.server.name(), &kept).await
+    }
+
+    /// Whether it is a session with this server, reached as now.
+    fn is_of(&self, server: &Server) -> bool {
+        KeptUpstream::new(&self.server, &self.session).is_some_and(|kept| kept.is_of(server))
+    }
+
+    /// What is kept of it elsewhere.
+    pub(super) fn kept_as(&self) -> Option<Raw> {
+        self.place.raw()
+    }
+
+    fn last_event(&self) -> Option<String> {
+        self.last_event.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Sends the log level, if the server logs.
     pub(super) async fn send_level(&self, level: &str) {
         if !self.session.capabilities.logging {
@@ -142,10 +247,18 @@ impl Upstream {
     }
 
     /// Notes that the server said in this session that its lists changed.
-    pub fn lists_changed(&self) {
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.own.extend(Kind::ALL);
-        lists.known.clear();
+    pub fn lists_changed(self: &Arc<Self>) {
+        let is_first = {
+            let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_first = lists.own.is_empty();
+            lists.own.extend(Kind::ALL);
+            lists.known.clear();
+            is_first
+        };
+        if is_first && self.place.is_kept() {
+            let upstream = Arc::clone(self);
+            tokio::spawn(async move { upstream.keep().await });
+        }
     }
 
     /// What this session lists, if it differs from what the server lists for everybody.

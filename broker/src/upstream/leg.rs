@@ -126,6 +126,18 @@ impl LegacySession {
         }
     }
 
+    /// A session that another broker opened.
+    pub(crate) fn resumed(id: String, protocol_version: String, capabilities: Capabilities) -> Self {
+        let session = Self { capabilities, ..Self::new(Some(id), protocol_version) };
+        session.mark_worked();
+        session
+    }
+
+    /// Whether the server is used in the modern era.
+    pub(crate) fn is_crossed(&self) -> bool {
+        self.crossing.is_some()
+    }
+
     /// Notes that the server took a message in this session.
     pub fn mark_worked(&self) {
         self.worked.store(true, Ordering::Relaxed);

@@ -60,6 +60,7 @@ pub(crate) fn gateway(servers: Vec<Server>, limits: Limits) -> Arc<Gateway> {
         access: Access::default(),
         limits,
         editing: Editing::default(),
+        session_store: protocol::config::SessionStore::default(),
     })
 }
 

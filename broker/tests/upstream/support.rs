@@ -26,6 +26,7 @@ fn gateway(servers: Vec<Server>) -> Arc<Gateway> {
         access: Access::default(),
         limits: Limits::default(),
         editing: Editing::default(),
+        session_store: protocol::config::SessionStore::default(),
     })
 }
 

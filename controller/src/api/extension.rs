@@ -3,6 +3,7 @@
 use super::limits::Limits;
 use super::quantities::Resources;
 use super::schema;
+use super::session_store::SessionStore;
 use super::status::Instances;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
@@ -63,6 +64,13 @@ use serde::{Deserialize, Serialize};
         type_ = "string",
         json_path = ".spec.targetRef.name",
         description = "The Gateway that is extended",
+        priority = "1"
+    ),
+    printcolumn(
+        name = "Session Store",
+        type_ = "string",
+        json_path = ".spec.sessionStore.type",
+        description = "Where sessions are kept",
         priority = "1"
     ),
     printcolumn(
@@ -219,22 +227,6 @@ impl ImagePullPolicy {
     }
 }
 
-/// Where sessions are kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-pub struct SessionStore {
-    /// `Memory`: each broker keeps its own sessions, and requests find their way to the one that has theirs.
-    #[serde(default, rename = "type")]
-    pub kind: SessionStoreType,
-}
-
-/// Kinds of stores for sessions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SessionStoreType {
-    /// The brokers' memory.
-    #[default]
-    Memory,
-}
-
 /// Who may come in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -341,6 +333,9 @@ pub struct ExtensionStatus {
     /// The brokers; ready are those that go by the configuration of now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brokers: Option<Instances>,
+    /// The brokers that keep sessions in a store outside of them; ready are those that can use it now. Left out with `Memory`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_store: Option<Instances>,
     /// The filter's module that is in force, with its digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,

@@ -16,6 +16,7 @@ mod quantities;
 mod references;
 mod registration;
 mod schema;
+mod session_store;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -23,15 +24,18 @@ mod virtual_server;
 
 pub use extension::{
     Access, Broker, DataPath, DataPathMode, Editing, ExtensionSpec, ExtensionStatus, GatewayRef, ImagePullPolicy,
-    MCPGatewayExtension, Module, SessionStore, SessionStoreType,
+    MCPGatewayExtension, Module,
 };
 pub use limits::Limits;
 pub use quantities::Resources;
-pub use references::{CaCertificateRef, CaKind, CredentialKind, CredentialRef, ExtensionRef, TargetKind, TargetRef};
+pub use references::{
+    CaCertificateRef, CaKind, CredentialKind, CredentialRef, ExtensionRef, SecretKeyRef, TargetKind, TargetRef,
+};
 pub use registration::{
     Era, MCPServerRegistration, OnSessionLoss, RegistrationSpec, RegistrationStatus, ServerState, ServerTransport,
 };
 pub use schema::{Crd, crds};
+pub use session_store::{SessionStore, SessionStoreType};
 pub use status::{GatewayStatus, Instances};
 pub use virtual_server::{MCPVirtualServer, VirtualServerSpec, VirtualServerStatus};
 

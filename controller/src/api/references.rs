@@ -112,7 +112,7 @@ pub struct CaCertificateRef {
     /// Kind of the resource that holds the certificates.
     #[serde(default)]
     pub kind: CaKind,
-    /// Name of the ConfigMap or Secret, in the registration's namespace.
+    /// Name of the ConfigMap or Secret, in the namespace of the resource that refers to it.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Key of its data that holds the certificates.
@@ -125,6 +125,17 @@ impl CaCertificateRef {
     fn default_key() -> String {
         "ca.crt".to_owned()
     }
+}
+
+/// A value in a Secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct SecretKeyRef {
+    /// Name of the Secret, in the namespace of the resource that refers to it.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key of its data that holds the value.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
 }
 
 /// An `MCPGatewayExtension`.

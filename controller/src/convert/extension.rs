@@ -12,6 +12,11 @@ pub(super) fn spec(fields: &mut Fields) -> Value {
     if let Some(bytes) = fields.take("maxBodyBytes") {
         spec.insert("limits".to_owned(), json!({ "heldBody": bytes.to_string() }));
     }
+    if let Some(store) = fields.object("sessionStore", &["secretName"]) {
+        // The key that the other gateway reads.
+        let url = json!({ "name": store.get("secretName"), "key": "CACHE_CONNECTION_STRING" });
+        spec.insert("sessionStore".to_owned(), json!({ "type": "Redis", "urlRef": url }));
+    }
     let lost = [
         ("privateHost", json!(""), "no request goes back through the gateway: it is not needed"),
         ("backendPingIntervalSeconds", json!(60), "the broker sees by itself when a server is gone: it is not needed"),
@@ -22,7 +27,6 @@ pub(super) fn spec(fields: &mut Fields) -> Value {
         ),
         ("httpRouteManagement", json!("Enabled"), "the HTTPRoute of the endpoint is always made: take yours away"),
         ("logLevel", json!("info"), "there is no level of its own for each gateway: it is left out"),
-        ("sessionStore", json!({}), "sessions are kept in the brokers' memory: there is no store outside of it"),
         ("urlElicitation", json!("Disabled"), "tokens are not collected from users: give servers a credentialRef"),
         (
             "oauthProtectedResource",

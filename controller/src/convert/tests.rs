@@ -98,7 +98,9 @@ spec:
     assert_eq!(spec.public_host.as_deref(), Some("mcp.127-0-0-1.sslip.io"));
     assert_eq!(spec.limits.to_config().map(|limits| limits.held_body_bytes), Ok(2 << 20));
     let fields: Vec<_> = result.remarks.iter().map(|remark| remark.field.as_str()).collect();
-    assert_eq!(fields, ["spec.trustedHeadersKey", "spec.sessionStore"]);
+    assert_eq!(fields, ["spec.trustedHeadersKey"]);
+    let store = spec.session_store.url_ref.expect("the Secret is named");
+    assert_eq!((store.name.as_str(), store.key.as_str()), ("redis", "CACHE_CONNECTION_STRING"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::broker::{BrokerSpec, Module};
 use super::upstream::Upstream;
-use protocol::config::{Access, Editing, Limits, VirtualServer};
+use protocol::config::{Access, Editing, Limits, SessionStore, VirtualServer};
 
 /// What one `MCPGatewayExtension` comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Instance {
     pub limits: Limits,
     /// How servers' messages are changed.
     pub editing: Editing,
+    /// Where sessions are kept.
+    pub session_store: SessionStore,
     /// What the filter proves itself with to the broker.
     pub key: String,
     /// The cluster that all of it is in.

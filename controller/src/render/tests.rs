@@ -27,6 +27,7 @@ fn gateway(servers: Vec<Server>) -> Gateway {
         access: Access::default(),
         limits: Limits::default(),
         editing: Editing::default(),
+        session_store: protocol::config::SessionStore::default(),
     })
 }
 

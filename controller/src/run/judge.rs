@@ -57,6 +57,23 @@ impl Facts {
         (reports.len(), reports.values().filter(|current| **current).count())
     }
 
+    /// How many brokers have a session store, and how many of them can use it.
+    pub(super) fn session_stores(&self) -> (usize, usize) {
+        let stores = || self.brokers().filter_map(|broker| broker.session_store.as_ref());
+        (stores().count(), stores().filter(|store| store.state == "up").count())
+    }
+
+    /// What is wrong with the session store, as a sentence. Empty if nothing is.
+    fn session_store_note(&self) -> String {
+        let error = self.brokers().find_map(|broker| broker.session_store.as_ref()?.error.as_deref());
+        let Some(error) = error else { return String::new() };
+        let (total, ready) = self.session_stores();
+        format!(
+            " But {} of {total} brokers cannot use the session store, and keep sessions in memory alone: {error}.",
+            total - ready
+        )
+    }
+
     /// Why the brokers do not run what is wanted, if so.
     fn brokers_behind(&self) -> Option<Verdict> {
         if self.seen.brokers.is_empty() {
@@ -123,7 +140,7 @@ pub(super) fn extension_ready(outcome: &ExtensionOutcome, programmed: &Verdict, 
         return Verdict::no(reason::FILTER_OUTDATED, message);
     }
     match &facts.seen.endpoint {
-        Some(Ok(())) => Verdict::yes(reason::READY, "Clients get answers."),
+        Some(Ok(())) => Verdict::yes(reason::READY, format!("Clients get answers.{}", facts.session_store_note())),
         Some(Err(why)) => {
             Verdict::no(reason::GATEWAY_UNREACHABLE, format!("The endpoint gives no answer through the Gateway: {why}"))
         }

@@ -51,6 +51,16 @@ pub(super) struct BrokerStatus {
     pub(super) table: Option<String>,
     #[serde(default)]
     pub(super) filters: Vec<FilterStatus>,
+    /// The session store; `None` if there is none.
+    #[serde(default)]
+    pub(super) session_store: Option<StoreStatus>,
+}
+
+/// The session store, as a broker sees it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct StoreStatus {
+    pub(super) state: String,
+    pub(super) error: Option<String>,
 }
 
 /// One server.

@@ -18,6 +18,7 @@ pub(super) fn extension(outcome: &ExtensionOutcome, facts: Option<&Facts>, ready
             ("servers", Value::Null),
             ("proxies", Value::Null),
             ("brokers", Value::Null),
+            ("sessionStore", Value::Null),
         ]);
     };
     let (filters, current) = facts.filters();
@@ -34,8 +35,16 @@ pub(super) fn extension(outcome: &ExtensionOutcome, facts: Option<&Facts>, ready
         ("servers", json!({ "ready": ready, "total": instance.servers.len() })),
         ("proxies", json!({ "ready": current, "total": filters })),
         ("brokers", json!({ "ready": up_to_date, "total": brokers.count() })),
+        ("sessionStore", session_store(facts)),
         ("module", json!(instance.module.as_ref().map(|module| format!("{}@sha256:{}", module.url, module.sha256)))),
     ])
+}
+
+fn session_store(facts: &Facts) -> Value {
+    match facts.session_stores() {
+        (0, _) => Value::Null,
+        (total, ready) => json!({ "ready": ready, "total": total }),
+    }
 }
 
 fn url(instance: &Instance, port: u16) -> String {

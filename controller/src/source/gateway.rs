@@ -3,8 +3,8 @@
 use super::fields::{Field, Fields};
 use super::node::Node;
 use super::server::{self, Declared};
-use super::{Context, DEFAULT_LISTEN, Read, editing, values, virtual_server};
-use protocol::config::{Access, Limits};
+use super::{Context, DEFAULT_LISTEN, Read, editing, session_store, values, virtual_server};
+use protocol::config::{Access, Limits, SessionStore};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -35,8 +35,11 @@ pub(super) fn read(document: &Node, context: &mut Context<'_>) -> Option<Read> {
     };
     let limits = fields.take("limits").map_or_else(Limits::default, |field| limits(&field, context));
     let editing = editing::read(&mut fields, context);
+    let session_store = fields
+        .take("sessionStore")
+        .map_or_else(|| Some(SessionStore::default()), |field| session_store::read(&field, context));
     fields.finish(&mut context.report);
-    Some(Read { listen: listen?, servers, virtual_servers, access, limits, editing })
+    Some(Read { listen: listen?, servers, virtual_servers, access, limits, editing, session_store: session_store? })
 }
 
 fn listen(field: &Field<'_>, context: &mut Context<'_>) -> Option<SocketAddr> {

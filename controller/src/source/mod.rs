@@ -11,7 +11,9 @@ pub mod kubernetes;
 mod mcp_json;
 mod mistake;
 mod node;
+pub(crate) mod redis;
 mod server;
+mod session_store;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -24,13 +26,16 @@ use editing::DeclaredEditing;
 use expand::Environment;
 use mistake::Report;
 use node::Node;
-use protocol::config::{Access, Gateway, Limits, VirtualServer};
+use protocol::config::{Access, Gateway, Limits, SessionStore, VirtualServer};
 use server::Declared;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Where the gateway listens if nothing else is said.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// The environment variable with the secret that session ids are sealed with.
+const SESSION_KEY: &str = "MCP_GATEWAY_SESSION_KEY";
 
 /// A file that declares a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +94,8 @@ impl Source {
         };
         let servers: Vec<_> = read.servers.into_iter().map(|declared| declared.server).collect();
         let editing = read.editing.complete(&servers);
-        let Read { virtual_servers, access, limits, .. } = read;
-        let gateway = Gateway { version: None, servers, virtual_servers, access, limits, editing };
+        let Read { virtual_servers, access, limits, session_store, .. } = read;
+        let gateway = Gateway { version: None, servers, virtual_servers, access, limits, editing, session_store };
         Ok(Declaration { listen: read.listen, gateway, notes, files })
     }
 
@@ -104,6 +109,7 @@ impl Source {
                 access: Access::default(),
                 limits: Limits::default(),
                 editing: DeclaredEditing::default(),
+                session_store: SessionStore::default(),
             }),
         }
     }
@@ -117,6 +123,7 @@ struct Read {
     access: Access,
     limits: Limits,
     editing: DeclaredEditing,
+    session_store: SessionStore,
 }
 
 /// What every reader needs.

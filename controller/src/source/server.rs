@@ -127,7 +127,7 @@ pub(super) fn headers(field: &Field<'_>, context: &mut Context<'_>) -> Option<BT
 }
 
 /// What the file named by `field` holds.
-fn authorities(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
+pub(super) fn authorities(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
     let path = context.directory.join(field.text(&mut context.report)?);
     context.report.file(&path);
     values::certificates(&path).map_err(|message| field.mistake(&mut context.report, message)).ok()

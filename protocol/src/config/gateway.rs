@@ -1,5 +1,6 @@
 //! What an operator declared, after all checks: every default filled in, every variable replaced.
 
+use super::session_store::SessionStore;
 use super::transport::Transport;
 use super::virtual_server::VirtualServer;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub struct Gateway {
     pub limits: Limits,
     /// How servers' messages are changed.
     pub editing: Editing,
+    /// Where sessions are kept.
+    #[serde(default, skip_serializing_if = "SessionStore::is_memory")]
+    pub session_store: SessionStore,
 }
 
 /// One upstream MCP server.

@@ -5,10 +5,12 @@
 
 mod gateway;
 mod plugin;
+mod session_store;
 mod transport;
 mod virtual_server;
 
 pub use gateway::{Access, Editing, EraChoice, Gateway, Limits, OnSessionLoss, Route, Server};
 pub use plugin::{Endpoint, FilterMode, Plugin};
+pub use session_store::{Redis, SessionStore};
 pub use transport::{Process, Sharing, Transport};
 pub use virtual_server::{VirtualServer, is_selected};

@@ -21,6 +21,7 @@ pub fn config(instance: &Instance, ready: impl Fn(&Upstream) -> bool) -> Gateway
         access: access(instance),
         limits: instance.limits.clone(),
         editing: instance.editing.clone(),
+        session_store: instance.session_store.clone(),
     }
 }
 

@@ -367,6 +367,7 @@ fn instance(mode: Mode) -> Instance {
         access: Access::default(),
         limits: Limits::default(),
         editing: Editing::default(),
+        session_store: protocol::config::SessionStore::default(),
         key: "k3y".to_owned(),
         virtual_servers: Vec::new(),
         cluster: Cluster { domain: "cluster.local".to_owned(), controller_namespace: "mcp-system".to_owned() },

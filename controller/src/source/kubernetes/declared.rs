@@ -28,6 +28,7 @@ pub(super) struct Extension {
     pub(super) uri_meta_keys: Vec<String>,
     /// `None`: from two servers on.
     pub(super) label_elicitations: Option<bool>,
+    pub(super) session_store: api::SessionStore,
 }
 
 /// Reads an extension. An error names the field.
@@ -69,6 +70,7 @@ pub(super) fn extension(object: &DynamicObject, defaults: &Defaults) -> Result<E
         limits: spec.limits.to_config().map_err(|error| format!("spec.{error}"))?,
         uri_meta_keys: spec.editing.uri_meta_keys,
         label_elicitations: spec.editing.label_elicitations,
+        session_store: spec.session_store,
         owner: owner(Kind::Extension, object),
         name,
     })
@@ -139,14 +141,7 @@ fn ours(object: &DynamicObject) -> Result<Registration, String> {
             value: ValueRef { kind: Kind::Secret, name: reference.name, key: reference.key },
             header: reference.header,
         }),
-        ca: spec.ca_certificate_ref.map(|reference| ValueRef {
-            kind: match reference.kind {
-                api::CaKind::ConfigMap => Kind::ConfigMap,
-                api::CaKind::Secret => Kind::Secret,
-            },
-            name: reference.name,
-            key: reference.key,
-        }),
+        ca: spec.ca_certificate_ref.as_ref().map(ValueRef::of_ca),
         timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         extensions: extensions.collect(),
         id,

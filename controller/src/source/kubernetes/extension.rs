@@ -9,7 +9,7 @@ use super::verdict::{Verdict, reason};
 use super::virtual_servers;
 use super::world::{World, spec};
 use crate::model::{Instance, Listener, Mode, Module, ObjectName};
-use protocol::config::Editing;
+use protocol::config::{Editing, SessionStore};
 
 /// The listener of a gateway that an extension is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +72,7 @@ fn missing(message: String) -> Verdict {
     Verdict::no(reason::TARGET_NOT_FOUND, message)
 }
 
-/// The instance, without servers.
+/// The instance, without servers and session store.
 pub(super) fn instance(
     world: &World,
     extension: &Extension,
@@ -143,6 +143,7 @@ pub(super) fn instance(
             uri_meta_keys: extension.uri_meta_keys.clone(),
             label_elicitations: extension.label_elicitations.unwrap_or_default(),
         },
+        session_store: SessionStore::Memory,
         key: world.value(Kind::Secret, &key_secret(&extension.name), "key").unwrap_or_default(),
         cluster: world.defaults.cluster.clone(),
         servers: Vec::new(),

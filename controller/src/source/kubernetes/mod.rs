@@ -14,6 +14,7 @@ mod order;
 mod registration;
 mod secrets;
 mod servers;
+mod session_store;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -187,7 +188,7 @@ fn extended(world: &World, extension: &Extension, others: &[Extended]) -> (Exten
         Err(verdict) => return (refused(verdict.clone(), verdict), None),
     };
     let resolved = Verdict::yes(reason::RESOLVED_REFS, "The Gateway and its listener are there.");
-    let instance = match extension::instance(world, extension, &gateway, &place) {
+    let mut instance = match extension::instance(world, extension, &gateway, &place) {
         Ok(instance) => instance,
         Err(verdict) => return (refused(verdict, resolved), None),
     };
@@ -203,6 +204,14 @@ fn extended(world: &World, extension: &Extension, others: &[Extended]) -> (Exten
             other.name, other.place.gateway
         )
     });
+    let resolved = match session_store::find(world, &extension.name, &extension.session_store) {
+        Ok(store) => {
+            instance.session_store = store;
+            resolved
+        }
+        Err(verdict) => verdict,
+    };
+    let note = session_store::note(&extension.session_store, extension.broker.replicas);
     let in_force = extension::in_force(world, extension);
     let module = WantedModule {
         url: extension.module.clone(),
@@ -221,7 +230,7 @@ fn extended(world: &World, extension: &Extension, others: &[Extended]) -> (Exten
         label_elicitations: extension.label_elicitations,
     };
     let outcome = ExtensionOutcome {
-        accepted: Verdict::yes(reason::ACCEPTED, format!("The extension is in use.{also}")),
+        accepted: Verdict::yes(reason::ACCEPTED, format!("The extension is in use.{also}{note}")),
         resolved,
         compatible: not_looked_up(),
         module: Some(module),

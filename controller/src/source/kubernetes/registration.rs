@@ -1,6 +1,7 @@
 //! A registration, of whichever group, in one form.
 
 use super::kind::Kind;
+use crate::api;
 use crate::model::{ObjectName, Owner};
 use protocol::config::{EraChoice, OnSessionLoss, Transport};
 
@@ -58,10 +59,21 @@ pub(super) struct Credential {
     pub(super) header: String,
 }
 
-/// A value in a `Secret` or `ConfigMap` of the registration's namespace.
+/// A value in a `Secret` or `ConfigMap` of the namespace of what refers to it.
 #[derive(Debug)]
 pub(super) struct ValueRef {
     pub(super) kind: Kind,
     pub(super) name: String,
     pub(super) key: String,
+}
+
+impl ValueRef {
+    /// Certificate authorities.
+    pub(super) fn of_ca(reference: &api::CaCertificateRef) -> Self {
+        let kind = match reference.kind {
+            api::CaKind::ConfigMap => Kind::ConfigMap,
+            api::CaKind::Secret => Kind::Secret,
+        };
+        Self { kind, name: reference.name.clone(), key: reference.key.clone() }
+    }
 }

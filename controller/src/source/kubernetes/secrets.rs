@@ -15,7 +15,7 @@ pub(super) fn headers(world: &World, registration: &Registration) -> Result<BTre
     let Some(credential) = &registration.credential else { return Ok(BTreeMap::new()) };
     let invalid = |what: &str| Verdict::no(reason::INVALID_CREDENTIAL, format!("credentialRef: {what}"));
     let reference = &credential.value;
-    let text = value(world, registration, reference).map_err(|error| invalid(&error))?;
+    let text = value(world, &registration.id.name.namespace, reference).map_err(|error| invalid(&error))?;
     let text = text.trim();
     let place = format!("key {} of Secret {}", reference.key, reference.name);
     if text.is_empty() {
@@ -33,14 +33,15 @@ pub(super) fn headers(world: &World, registration: &Registration) -> Result<BTre
 pub(super) fn authorities(world: &World, registration: &Registration) -> Result<Option<String>, Verdict> {
     let Some(reference) = &registration.ca else { return Ok(None) };
     let invalid = |what: String| Verdict::no(reason::INVALID_CA, format!("caCertificateRef: {what}"));
-    let text = value(world, registration, reference).map_err(invalid)?;
+    let text = value(world, &registration.id.name.namespace, reference).map_err(invalid)?;
     let place = format!("key {} of {} {}", reference.key, reference.kind.kind(), reference.name);
     values::pem(text.into_bytes()).map(Some).map_err(|error| invalid(format!("{place} {error}")))
 }
 
-fn value(world: &World, registration: &Registration, reference: &ValueRef) -> Result<String, String> {
+/// The value that a resource of `namespace` refers to. An error says what is not there.
+pub(super) fn value(world: &World, namespace: &str, reference: &ValueRef) -> Result<String, String> {
     let ValueRef { kind, name, key } = reference;
-    let object = ObjectName { namespace: registration.id.name.namespace.clone(), name: name.clone() };
+    let object = ObjectName { namespace: namespace.to_owned(), name: name.clone() };
     if world.get(*kind, &object).is_none() {
         return Err(format!("there is no {} {object}", kind.kind()));
     }

@@ -54,6 +54,7 @@ pub mod reason {
     pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
     pub const BACKEND_NOT_FOUND: &str = "BackendNotFound";
     pub const INVALID_CREDENTIAL: &str = "InvalidCredentialRef";
+    pub const INVALID_SESSION_STORE: &str = "InvalidSessionStore";
     pub const INVALID_CA: &str = "InvalidCACertificateRef";
     pub const COMPATIBLE: &str = "Compatible";
     pub const CONNECTION_LIMITS: &str = "ConnectionLimits";
