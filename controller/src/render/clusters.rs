@@ -17,6 +17,8 @@ const MANY: u32 = 100_000;
 const BUFFER_BYTES: u32 = 256 << 10;
 /// Servers of several SDKs close an idle connection after 5 s. One that is used in that moment fails, so ours goes first.
 const IDLE: &str = "4s";
+/// The broker closes none, and each costs it tens of kilobytes.
+const BROKER_IDLE: &str = "30s";
 const CONNECT: &str = "5s";
 
 /// The clusters of all servers with a route, in their order.
@@ -37,6 +39,7 @@ pub(super) fn broker(address: SocketAddr) -> Value {
         "type": "STATIC",
         "connect_timeout": CONNECT,
         "circuit_breakers": breakers(),
+        "typed_extension_protocol_options": http(BROKER_IDLE),
         "load_assignment": endpoint(BROKER_CLUSTER, &socket_address(address)),
     })
 }
@@ -54,13 +57,7 @@ fn server(server: &Server, layout: &Layout) -> Option<Value> {
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
         // A host name that does not resolve must not hold up the rest.
         "wait_for_warm_on_init": false,
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "common_http_protocol_options": { "idle_timeout": IDLE },
-                "explicit_http_config": { "http_protocol_options": {} },
-            },
-        },
+        "typed_extension_protocol_options": http(IDLE),
     });
     let address = match host {
         Host::Ipv4(ip) => ip.to_string(),
@@ -99,6 +96,17 @@ fn endpoint(cluster: &str, address: &Value) -> Value {
     json!({
         "cluster_name": cluster,
         "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address } }] }],
+    })
+}
+
+/// HTTP/1.1, and connections that are closed when nobody has used them for so long.
+fn http(idle: &str) -> Value {
+    json!({
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "common_http_protocol_options": { "idle_timeout": idle },
+            "explicit_http_config": { "http_protocol_options": {} },
+        },
     })
 }
 
