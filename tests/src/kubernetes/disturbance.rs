@@ -30,20 +30,20 @@ pub fn breakable(run: impl AsyncFnOnce(&Cluster) + Send) {
 ///
 /// When a call is lost.
 pub async fn under_load(cluster: &Cluster, modes: &[Mode], what: &str, disturb: impl AsyncFnOnce(&[Site<'_>])) {
-    let sites = futures::future::join_all(modes.iter().map(|mode| Site::new(cluster, *mode))).await;
-    let (mut servers, mut loads) = (Vec::new(), Vec::new());
-    for site in &sites {
+    let set_up = modes.iter().map(async |mode| {
+        let site = Site::new(cluster, *mode).await;
         let at = |server: crate::fake::Builder| server.at(cluster.node()).tool("add", Exchange::ok).start();
         let (old, new) = (at(Fake::legacy()), at(Fake::modern()));
         tokio::join!(site.add("old", "old_", &old), site.add("new", "new_", &new));
         site.is_straight("new_add", &new).await;
-        loads.push(Load::start(site, ("old_add", "new_add"), CLIENTS).await);
-        servers.extend([old, new]);
-    }
+        let load = Load::start(&site, ("old_add", "new_add"), CLIENTS).await;
+        (site, (load, [old, new]))
+    });
+    let (sites, loads): (Vec<_>, Vec<_>) = futures::future::join_all(set_up).await.into_iter().unzip();
     tokio::time::sleep(WHILE).await;
     disturb(&sites).await;
     tokio::time::sleep(WHILE).await;
-    for (load, mode) in loads.into_iter().zip(modes) {
+    for ((load, _servers), mode) in loads.into_iter().zip(modes) {
         load.stop().await.nothing_lost(&format!("{what} ({})", mode.name()));
     }
 }
