@@ -65,7 +65,7 @@ impl Rig {
         let folder = folder.map_err(|error| format!("error: no folder can be made: {error}"))?;
         let backend = Backend::start().await?;
         let gateway = routed(declare(folder.path(), backend.address)?);
-        let (public, internal) = (bind().await?, bind().await?);
+        let (public, internal) = (bind()?, bind()?);
         let admin = folder.path().join("admin.sock");
         let layout = Layout {
             listen: ANY,
@@ -108,8 +108,8 @@ fn declare(folder: &Path, server: SocketAddr) -> Result<protocol::config::Gatewa
     Source::Gateway(file).read().map(|declaration| declaration.gateway).map_err(|mistakes| mistakes.to_string())
 }
 
-async fn bind() -> Result<TcpListener, Failure> {
-    TcpListener::bind(ANY).await.map_err(|error| format!("error: the broker cannot listen: {error}"))
+fn bind() -> Result<TcpListener, Failure> {
+    broker::listen(ANY).map_err(|error| format!("error: the broker cannot listen: {error}"))
 }
 
 async fn servers_ready(broker: &Broker) -> Result<(), Failure> {

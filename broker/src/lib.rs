@@ -25,5 +25,5 @@ pub mod status;
 pub mod upstream;
 
 pub use reaper::{reap, reap_with};
-pub use run::{Broker, Options, start};
+pub use run::{Broker, Options, listen, start};
 pub use status::Status;

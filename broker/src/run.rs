@@ -4,6 +4,7 @@ use crate::crossing::modern_client::LegacyServers;
 use crate::downstream::{self, App, Connections, Filters, Metrics};
 use crate::peers::Peers;
 use crate::reaper;
+use crate::seal::random;
 use crate::session::id::Key;
 use crate::session::shared::{News, SWEEP, Shared, StoreStatus};
 use crate::session::{Slot, Store};
@@ -15,7 +16,7 @@ use protocol::config::Gateway;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,10 @@ use tokio_util::task::TaskTracker;
 
 /// How long the end of all sessions with servers may take, and then that of the connections of clients.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// Connections that may wait to be taken up; the system has a limit of its own (`net.core.somaxconn`). Of a storm of first calls
+/// each has Envoy open a connection, and those that find no place are tried again after seconds.
+const BACKLOG: u32 = 65_535;
 
 /// What a broker needs beside the configuration.
 #[derive(Debug)]
@@ -41,6 +46,19 @@ pub struct Options {
 pub struct Broker {
     app: Arc<App>,
     tasks: TaskTracker,
+}
+
+/// Binds a port for many connections at once.
+///
+/// Must be called within a Tokio runtime.
+///
+/// # Errors
+/// If the address cannot be had.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Starts the broker. It follows `gateway` as it changes.
@@ -62,6 +80,7 @@ pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker
         filters: Filters::default(),
         connections: Connections::default(),
         key,
+        life: advertised.is_none().then(new_life),
         ending,
     });
     let tasks = TaskTracker::new();
@@ -103,6 +122,11 @@ impl Broker {
     }
 }
 
+/// A number that no earlier process had, of as many bits as an epoch.
+fn new_life() -> u64 {
+    u64::from_be_bytes(random()) >> 16
+}
+
 async fn serve(listener: TcpListener, router: Router, ending: CancellationToken) {
     let listener = listener.tap_io(|connection| {
         // Events are small and each has to go out at once.
@@ -130,5 +154,24 @@ async fn sweep(app: Arc<App>) {
             Ok(()) = views.changed() => {}
         }
         app.legacy_servers.sweep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use tokio::net::TcpStream;
+
+    #[tokio::test]
+    async fn a_port_that_is_not_read_takes_many_connections() {
+        let system = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let many = system.trim().parse::<usize>().unwrap().min(1000);
+        let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connecting = futures::future::try_join_all((0..many).map(|_| TcpStream::connect(address)));
+        // What finds no place is tried again after 1, 3 and 7 seconds, and still finds none.
+        let connections = timeout(Duration::from_secs(10), connecting).await.expect("all of them find a place");
+        assert_eq!(connections.unwrap().len(), many);
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn run(args: BrokerArgs) -> Result<(), Failure> {
         first = configurations.next() => first,
         () = signals.next() => return Ok(()),
     };
-    let (public, internal) = (bind(args.listen).await?, bind(args.internal_listen).await?);
+    let (public, internal) = (bind(args.listen)?, bind(args.internal_listen)?);
     let (public_address, internal_address) = (address(&public)?, address(&internal)?);
     let (gateway, followed) = watch::channel(Arc::new(first));
     let advertised = args.advertise.map(|address| SocketAddr::new(address, internal_address.port()));
@@ -88,8 +88,8 @@ fn of_file(args: &BrokerArgs) -> Result<Configurations, Failure> {
 }
 
 /// Binds a port of the broker's.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| format!("error: cannot listen on {address}: {error}"))
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    broker::listen(address).map_err(|error| format!("error: cannot listen on {address}: {error}"))
 }
 
 /// The address that a listener really has.

@@ -15,7 +15,7 @@ pub(crate) async fn run(args: ControllerArgs) -> Result<(), Failure> {
     let config = kube::Config::infer().await.map_err(|error| format!("error: no way to the API server: {error}"))?;
     let client =
         kube::Client::try_from(config).map_err(|error| format!("error: the API server cannot be asked: {error}"))?;
-    let listener = bind(args.listen).await?;
+    let listener = bind(args.listen)?;
     let identity = match args.identity {
         Some(identity) => identity,
         None => {

@@ -51,8 +51,8 @@ async fn start(args: RunArgs) -> Result<Running, Failure> {
     let binary = envoy::envoy(args.envoy.as_deref())?;
     let wasm = envoy::wasm(args.wasm.as_deref())?;
     let folder = private_folder()?;
-    let public = bind(args.broker_listen).await?;
-    let internal = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+    let public = bind(args.broker_listen)?;
+    let internal = bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let public_address = address(&public)?;
     let mut layout = Layout {
         listen,

@@ -122,8 +122,8 @@ pub struct Report {
 /// What a filter is told in return.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct News {
-    /// Changes when decisions already given may no longer hold: the servers, their routes, eras or names changed, or the broker
-    /// was started anew. Sessions that ended do not change it. Compared for equality only.
+    /// Changes when decisions already given may no longer hold: the servers, their routes, eras or names changed, or a broker
+    /// without replicas was started anew. Replicas that see the same say the same. Sessions that ended do not change it. Compared for equality only.
     pub epoch: u64,
     /// The table, if it is another one than the filter has.
     #[serde(default, skip_serializing_if = "Option::is_none")]

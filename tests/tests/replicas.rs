@@ -21,6 +21,14 @@ fn config(server: &Fake) -> Config {
     config.line("limits: { input: 60s }").server("a", "p_", &server.url())
 }
 
+/// Asks a broker what the filter asks it.
+async fn told(gateway: &Gateway, path: &str, question: &Value) -> Value {
+    let lines = gateway.process.log().lines();
+    let internal = lines.iter().find_map(|line| line.strip_prefix("Broker, for the filter: "));
+    let url = format!("http://{}{path}", internal.expect("the internal port"));
+    Http::new().post(&url).header("x-mcp-gateway-key", "local-development").send(question.to_string()).await.message()
+}
+
 /// A legacy server with a tool that asks in its answer, and gives back what it was told.
 fn asking() -> Builder {
     Fake::legacy().tool("echo", Exchange::ok).tool("ask", async |x| {
@@ -165,21 +173,44 @@ async fn the_filter_of_either_is_led_to_the_same_session() {
     let server = asking().start();
     let (here, there) = replicas(&server).await;
     let session = Session::able(here.url()).await;
-    let http = Http::new();
-    let question = json!({ "era": "legacy", "session": session.id, "target": { "server": "a" } }).to_string();
+    let question = json!({ "era": "legacy", "session": session.id, "target": { "server": "a" } });
     let mut destinations = Vec::new();
     for gateway in [&there, &here] {
-        let lines = gateway.process.log().lines();
-        let internal = lines.iter().find_map(|line| line.strip_prefix("Broker, for the filter: "));
-        let url = format!("http://{}/resolve", internal.expect("the internal port"));
-        let ask = http.post(&url).header("x-mcp-gateway-key", "local-development");
-        let answer = ask.send(question.clone()).await.message();
+        let answer = told(gateway, "/resolve", &question).await;
         assert!(answer["epoch"].is_u64(), "{answer}");
+        assert!(
+            answer["ttl"].as_u64().is_some_and(|ttl| ttl <= 30),
+            "a replica may forget without saying so: {answer}"
+        );
         destinations.push(answer["outcome"]["route"].clone());
     }
     assert!(destinations[0]["session"].is_string(), "{destinations:?}");
     assert_eq!(destinations[0], destinations[1]);
     assert_eq!(server.sessions_of_clients(), 1);
+}
+
+#[tokio::test]
+async fn what_one_decided_holds_at_the_other_until_things_change() {
+    let (server, other) = (asking().start(), asking().start());
+    let (here, there) = replicas(&server).await;
+    let report = json!({ "instance": "proxy" });
+    let agreed = async |before: Option<u64>| {
+        until_told("both replicas say the same", async || {
+            let (one, two) = tokio::join!(told(&here, "/table", &report), told(&there, "/table", &report));
+            let epoch = one["epoch"].as_u64().expect("an epoch");
+            (two["epoch"] == epoch && before != Some(epoch)).then_some(epoch)
+        })
+        .await
+    };
+    let first = agreed(None).await;
+    let question = json!({ "era": "modern", "target": { "server": "a" } });
+    for gateway in [&here, &there] {
+        assert_eq!(told(gateway, "/resolve", &question).await["epoch"], first);
+    }
+    let more = config(&server).server("b", "q_", &other.url());
+    here.configure(&more);
+    there.configure(&more);
+    agreed(Some(first)).await;
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub use template::matches as template_matches;
 
 use merge::{Merged, Share};
 use protocol::era::Era;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,7 +81,7 @@ struct View {
 }
 
 /// What decides where an unprefixed name goes.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize)]
 struct Routes {
     owners: [BTreeMap<Arc<str>, usize>; 4],
     hidden: [BTreeSet<Arc<str>>; 4],
@@ -174,6 +175,12 @@ impl Catalog {
             && self.modern.routes == other.modern.routes
             && servers(self) == servers(other)
             && self.web == other.web
+    }
+
+    /// What [`Self::routes_as`] compares.
+    pub(crate) fn ways(&self) -> impl Serialize {
+        let servers: Vec<_> = self.sources.iter().map(|source| (&source.name, &source.prefix)).collect();
+        (&self.legacy.routes, &self.modern.routes, servers, &self.web)
     }
 
     fn index(&self, server: &str) -> Option<usize> {

@@ -1,17 +1,19 @@
 //! URI templates, read backwards: could this URI come from that template (RFC 6570)?
 
+use serde::Serialize;
+
 /// Whether `uri` could come from `template`, which has expressions.
 pub fn matches(template: &str, uri: &str) -> bool {
     template.contains('{') && Template::parse(template).matches(uri).is_some()
 }
 
 /// A template as literals and expressions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Template {
     parts: Vec<Part>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 enum Part {
     Literal(String),
     /// An expression; whether its values may hold reserved characters (`{+x}`, `{#x}`, and those that begin with one).

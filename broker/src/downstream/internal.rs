@@ -23,6 +23,10 @@ use url::{Position, Url};
 /// Seconds for which the filter may keep a decision. A session in use is asked for this often, so it is not taken for idle.
 const TTL: u32 = 300;
 
+/// The same for a session's decision where there are replicas. One that was started anew has forgotten its sessions with servers,
+/// and its epoch, which is that of the others, does not tell.
+const REPLICAS_TTL: u32 = 30;
+
 /// Bytes of the longest decision of another replica.
 const DECISION_LIMIT: usize = 1 << 20;
 
@@ -46,14 +50,15 @@ pub(super) async fn resolve(State(app): State<Arc<App>>, headers: HeaderMap, bod
         Err(error) => return unreadable(&error),
     };
     // Read first: a decision made while things change is then outdated rather than kept.
-    let epoch = app.registry.epoch();
+    let epoch = app.epoch(app.registry.epoch());
     let message = Message::of_filter(PATH, &headers, body);
     let outcome = match elsewhere::of_session(&app, question.session.as_deref(), message).await {
         Some(passed) => read(passed).await,
         None => decide(&app, &question).await,
     };
     let outcome = outcome.unwrap_or_else(Outcome::Refuse);
-    answer(&Answer { epoch, ttl: TTL, outcome })
+    let ttl = if app.has_replicas() && question.session.is_some() { REPLICAS_TTL } else { TTL };
+    answer(&Answer { epoch, ttl, outcome })
 }
 
 /// `POST /table`. Waits a moment for news, so that the filter hears of a change at once.
@@ -65,14 +70,15 @@ pub(super) async fn table(State(app): State<Arc<App>>, body: Bytes) -> Response 
     let (epoch, table) = (report.epoch, report.table.clone());
     app.filters.saw(report);
     let mut views = app.registry.views();
-    let news = views.wait_for(|view| Some(view.epoch) != epoch || Some(&view.table.version) != table.as_ref());
+    let news =
+        views.wait_for(|view| Some(app.epoch(view.epoch)) != epoch || Some(&view.table.version) != table.as_ref());
     tokio::select! {
         _ = tokio::time::timeout(FOR_NEWS, news) => {}
         () = app.ending.cancelled() => {}
     }
     let view = app.registry.view();
     let changed = Some(&view.table.version) != table.as_ref();
-    answer(&News { epoch: view.epoch, table: changed.then(|| ServerTable::clone(&view.table)) })
+    answer(&News { epoch: app.epoch(view.epoch), table: changed.then(|| ServerTable::clone(&view.table)) })
 }
 
 /// `POST /changed`.
@@ -90,7 +96,8 @@ pub(super) async fn changed(State(app): State<Arc<App>>, headers: HeaderMap, bod
     reply::empty(204)
 }
 
-/// What another replica decided. The epoch that it was decided in is that one's, and says nothing here.
+/// What another replica decided. Which epoch it did so in does not matter: should it see another state than this one, its answer
+/// to the filter's next report says so.
 async fn read(passed: Result<Response, Refusal>) -> Result<Outcome, Refusal> {
     let body = axum::body::to_bytes(passed?.into_body(), DECISION_LIMIT).await.unwrap_or_default();
     let read: Result<Answer, _> = serde_json::from_slice(&body);

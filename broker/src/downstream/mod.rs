@@ -64,6 +64,8 @@ pub(crate) struct App {
     pub(crate) connections: Connections,
     /// Of the internal port.
     pub(crate) key: String,
+    /// What tells this broker from those before it; `None` for a replica, which is to say what the others say.
+    pub(crate) life: Option<u64>,
     /// Cancelled when the broker ends.
     pub(crate) ending: CancellationToken,
 }
@@ -71,6 +73,16 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn gateway(&self) -> Arc<Gateway> {
         Arc::clone(&self.gateway.borrow())
+    }
+
+    /// What the filter is told ([`protocol::resolve::News::epoch`]) where the registry has `epoch`.
+    pub(crate) fn epoch(&self, epoch: u64) -> u64 {
+        self.life.map_or(epoch, |life| epoch ^ life)
+    }
+
+    /// Whether other replicas know of this one.
+    pub(crate) fn has_replicas(&self) -> bool {
+        self.life.is_none()
     }
 
     pub(crate) fn limits(&self) -> Limits {

@@ -9,6 +9,7 @@ mod client;
 mod connection;
 mod error;
 mod extensions;
+mod facts;
 mod fresh;
 mod ids;
 mod leg;

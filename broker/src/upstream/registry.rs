@@ -3,6 +3,7 @@
 use super::client::Client;
 use super::error::ClientError;
 use super::extensions::Extensions;
+use super::facts::{self, Facts};
 use super::fresh::Fresh;
 use super::projected::Projected;
 use super::server::{Server, Snapshot};
@@ -43,7 +44,7 @@ pub struct Registry {
 /// The registry at one moment: all parts belong together.
 #[derive(Debug, Default)]
 pub struct View {
-    /// See [`protocol::resolve::News`].
+    /// Tells what decisions about calls depend on from what they depended on before. Replicas that see the same have the same.
     pub epoch: u64,
     /// What clients see.
     pub catalog: Catalog,
@@ -109,7 +110,7 @@ impl Registry {
             tasks: tasks.clone(),
         };
         keeper.configure();
-        keeper.publish(first_epoch());
+        keeper.publish(0);
         tasks.spawn(keeper.run());
         Registry { view: views, status: statuses, gateway, cancel, tasks }
     }
@@ -139,7 +140,7 @@ impl Registry {
         self.view.borrow().get(name)
     }
 
-    /// See [`protocol::resolve::News`].
+    /// See [`View::epoch`].
     pub fn epoch(&self) -> u64 {
         self.view.borrow().epoch
     }
@@ -172,12 +173,6 @@ impl Registry {
     }
 }
 
-/// A number that no earlier process began with. Below 2^53: whoever reads JSON numbers as doubles sees the same.
-fn first_epoch() -> u64 {
-    let random = u64::from_str_radix(&super::ids::random_id()[..12], 16).unwrap_or_default();
-    random.max(1)
-}
-
 /// The task behind the registry.
 struct Keeper {
     gateway: watch::Receiver<Arc<Gateway>>,
@@ -194,17 +189,6 @@ struct Keeper {
     facts: Vec<Facts>,
     cancel: CancellationToken,
     tasks: TaskTracker,
-}
-
-/// What routes depend on beside names.
-#[derive(Debug, PartialEq)]
-struct Facts {
-    incarnation: u64,
-    route: Option<Route>,
-    eras: Vec<Era>,
-    streamable_http: bool,
-    revision: Option<String>,
-    sessions: bool,
 }
 
 /// A registered server.
@@ -327,7 +311,7 @@ impl Keeper {
         let sources = servers.iter().zip(&snapshots).map(|(server, snapshot)| source(server, snapshot)).collect();
         let facts = servers.iter().zip(&snapshots).map(|(server, snapshot)| {
             let route = self.routes.get(server.name()).cloned();
-            Facts { route, ..facts(server, snapshot) }
+            Facts::new(server, snapshot, route)
         });
         let facts = facts.collect();
         let previous = self.view.borrow().clone();
@@ -340,7 +324,7 @@ impl Keeper {
             config_version: self.version.clone(),
             servers: self.entries.iter().map(|entry| status_of(entry, &catalog, &extensions)).collect(),
         };
-        let epoch = if same { epoch } else { epoch.wrapping_add(1) };
+        let epoch = if same { epoch } else { facts::epoch(&servers, &self.facts, &catalog) };
         let [legacy, modern] = extensions;
         let table = Arc::new(table(&servers, &self.editing));
         self.view.send_replace(Arc::new(View {
@@ -370,18 +354,6 @@ fn source(server: &Server, snapshot: &Snapshot) -> Source {
         visible: snapshot.state == State::Ready,
         legacy: offer(Era::Legacy),
         modern: offer(Era::Modern),
-    }
-}
-
-fn facts(server: &Server, snapshot: &Snapshot) -> Facts {
-    let legacy = snapshot.spoken(Era::Legacy);
-    Facts {
-        incarnation: server.incarnation,
-        route: None,
-        eras: snapshot.eras(),
-        streamable_http: server.client.is_streamable_http(),
-        revision: legacy.map(|s| s.leg.protocol_version().to_owned()),
-        sessions: legacy.is_some_and(|s| s.has_sessions()),
     }
 }
 
