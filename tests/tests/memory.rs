@@ -43,7 +43,7 @@ const ANSWER: &str = r#"{"action":"accept","content":{"answer":"blue"}}"#;
 /// A client who was asked.
 enum Asked {
     /// The stream of the call, and the id of the question.
-    Legacy(Session, Events, Value),
+    Legacy(Session, Box<Events>, Value),
     /// The key of the question, and the state to come back with.
     Modern(Modern, String, Value),
 }
@@ -53,7 +53,7 @@ impl Asked {
         let session = Session::open_with(&Http::new(), url, "2025-11-25", &json!({ "elicitation": {} })).await;
         let mut events = session.call_events(tool).await;
         let question = events.method("elicitation/create").await;
-        Self::Legacy(session, events, question["id"].clone())
+        Self::Legacy(session, Box::new(events), question["id"].clone())
     }
 
     async fn modern(url: &str, tool: &str) -> Self {
