@@ -1,5 +1,6 @@
 //! How each server is, as `/status` tells it.
 
+use crate::catalog::Conflict;
 use protocol::era::Era;
 use serde::Serialize;
 
@@ -29,7 +30,7 @@ pub struct ServerStatus {
     /// How it is reached: `streamable-http`, `sse` or `stdio`. `None` before it has answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<&'static str>,
-    /// When its lists last came from it, in RFC 3339. `None` if they never did.
+    /// When it last answered the broker, in RFC 3339. `None` if it never did. What Envoy sends to it by itself does not count.
     #[serde(rename = "lastContact", skip_serializing_if = "Option::is_none")]
     pub last_contact: Option<String>,
     /// Tools that clients see, of the era with the most.
@@ -44,7 +45,7 @@ pub struct ServerStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Names and URIs of it that no client sees, and why.
-    pub conflicts: Vec<String>,
+    pub conflicts: Vec<Conflict>,
 }
 
 /// Whether a server can be used.

@@ -69,7 +69,7 @@ fn line(server: &ServerStatus) -> String {
         line.push_str(&format!(" ({error})"));
     }
     for conflict in &server.conflicts {
-        line.push_str(&format!("\n    {conflict}"));
+        line.push_str(&format!("\n    {}", conflict.message));
     }
     line
 }

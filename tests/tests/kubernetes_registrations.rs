@@ -203,8 +203,12 @@ fn servers_without_prefix_keep_their_names_and_share_none() {
         tools_become(&site, &["add", "subtract"]).await;
         assert_eq!(who(&site.legacy().await.call("add", json!({})).await), one.authority());
         assert_eq!(who(&site.modern().call("subtract", json!({})).await), two.authority());
-        let refused = site.status("two").await["refused"].to_string();
-        assert!(refused.contains("both"), "{refused}");
+        let refused = site.status("two").await["refused"].clone();
+        let wanted = json!({"kind": "tool", "name": "both", "reason": "NameCollision"});
+        for (field, value) in wanted.as_object().expect("an object") {
+            assert_eq!(&refused[0][field], value, "{refused}");
+        }
+        assert_eq!(refused[0]["servers"], json!([format!("{}.one", site.namespace)]), "{refused}");
     });
 }
 

@@ -1,5 +1,6 @@
 //! One entry of a list, as clients see it.
 
+use super::conflict::{Conflict, Reason};
 use super::kind::Kind;
 use protocol::answer::{Rules, edit};
 use serde::Deserialize;
@@ -52,17 +53,19 @@ impl Item {
     /// What a server listed, as clients see it. `rules` are the server's, for lists.
     ///
     /// # Errors
-    /// Why it cannot be listed, for a person.
-    pub fn present(kind: Kind, own: &RawValue, rules: &Rules) -> Result<Item, String> {
+    /// Why it cannot be listed.
+    pub fn present(kind: Kind, own: &RawValue, rules: &Rules) -> Result<Item, Conflict> {
         let noun = kind.noun();
-        let own_name = name_of(kind, own.get())
-            .ok_or_else(|| format!("a {noun} without a readable name or URI, or with two, is not listed"))?;
+        let invalid = |name: &str, message| Conflict::new(noun, name, Reason::Invalid, message);
+        let own_name = name_of(kind, own.get()).ok_or_else(|| {
+            invalid("", format!("a {noun} without a readable name or URI, or with two, is not listed"))
+        })?;
         let expected: Cow<'_, str> = match &rules.key {
             Some(key) if kind.by_uri() => key.encode(&own_name).into(),
             Some(_) => format!("{}{own_name}", rules.prefix).into(),
             None => Cow::Borrowed(&own_name),
         };
-        let not_editable = || format!("{noun} `{own_name}` is nested too deeply to be listed");
+        let not_editable = || invalid(&own_name, format!("{noun} `{own_name}` is nested too deeply to be listed"));
         let json = edited(kind, own, rules).ok_or_else(not_editable)?;
         // A message that the editor cannot read passes as it is; such an item must not get out under a wrong name.
         if name_of(kind, json.get()).as_deref() != Some(&*expected) {
@@ -88,7 +91,7 @@ fn edited(kind: Kind, own: &RawValue, rules: &Rules) -> Option<Arc<RawValue>> {
 mod tests {
     use super::*;
 
-    fn present(kind: Kind, prefix: &str, json: &str) -> Result<Item, String> {
+    fn present(kind: Kind, prefix: &str, json: &str) -> Result<Item, Conflict> {
         let raw = RawValue::from_string(json.to_owned()).unwrap();
         Item::present(kind, &raw, &Rules::new("s", prefix, &[]).for_list())
     }

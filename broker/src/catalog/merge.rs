@@ -1,5 +1,6 @@
 //! One list out of those of all servers.
 
+use super::conflict::{Conflict, Reason};
 use super::item::Item;
 use super::kind::Kind;
 use super::offer::List;
@@ -29,7 +30,7 @@ pub(super) struct Merged {
     /// Names that nobody gets.
     pub(super) hidden: BTreeSet<Arc<str>>,
     /// By server: what is not listed, and why.
-    pub(super) conflicts: BTreeMap<usize, Vec<String>>,
+    pub(super) conflicts: BTreeMap<usize, Vec<Conflict>>,
 }
 
 /// Merges the servers' lists of one kind. A name that routing would take elsewhere, or that two servers without prefix have,
@@ -50,18 +51,20 @@ pub(super) fn merge(kind: Kind, shares: &[Share]) -> Merged {
             let rival = claims.get(&*item.name).and_then(|all| all.iter().find(|other| **other != index));
             let noun = kind.noun();
             if let Some(other) = taker.and_then(|at| shares.get(at)) {
-                conflicts.push(format!(
+                let message = format!(
                     "{noun} `{}` begins with the prefix of server `{}`: hidden; give this server a prefix of its own",
                     item.name, other.name
-                ));
+                );
+                conflicts.push(Conflict::new(noun, &item.name, Reason::PrefixOfOther, message).with(&other.name));
             } else if let Some(other) = rival.and_then(|at| shares.get(*at)) {
-                conflicts.push(format!(
+                let message = format!(
                     "{noun} `{}` is also one of server `{}`: hidden from both; give one of them a prefix",
                     item.name, other.name
-                ));
+                );
+                conflicts.push(Conflict::new(noun, &item.name, Reason::NameCollision, message).with(&other.name));
             } else if !seen.insert(&*item.name) {
-                conflicts
-                    .push(format!("{noun} `{}` is listed twice by the server: only the first is listed", item.own));
+                let message = format!("{noun} `{}` is listed twice by the server: only the first is listed", item.own);
+                conflicts.push(Conflict::new(noun, &item.own, Reason::ListedTwice, message));
                 continue;
             } else {
                 if share.prefix.is_empty() {

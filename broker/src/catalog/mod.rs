@@ -3,6 +3,7 @@
 //! A client sees what the servers offer in its own era, and of a server that does not speak it what [`crossed`] makes of the other. Items are the servers' own bytes; only names and URIs of
 //! prefixed servers differ. The order is that of the configuration, then each server's own.
 
+mod conflict;
 mod crossed;
 mod item;
 mod kind;
@@ -12,6 +13,7 @@ mod template;
 mod to_legacy;
 mod to_modern;
 
+pub use conflict::{Conflict, Reason};
 pub use crossed::crossed;
 pub use item::Item;
 pub use kind::{Group, Kind};
@@ -75,7 +77,7 @@ struct View {
     lists: [Arc<[Item]>; 4],
     versions: [u64; 3],
     routes: Routes,
-    conflicts: BTreeMap<usize, Vec<String>>,
+    conflicts: BTreeMap<usize, Vec<Conflict>>,
     /// By source, then by kind: how many of its items clients see.
     counts: Vec<[usize; 4]>,
 }
@@ -152,7 +154,7 @@ impl Catalog {
     }
 
     /// What of a server no client sees, and why.
-    pub fn conflicts(&self, server: &str) -> Vec<String> {
+    pub fn conflicts(&self, server: &str) -> Vec<Conflict> {
         let Some(index) = self.index(server) else { return Vec::new() };
         let mut all = BTreeSet::new();
         for view in [&self.legacy, &self.modern] {

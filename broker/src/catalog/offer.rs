@@ -1,5 +1,6 @@
 //! What one server offers in one era.
 
+use super::conflict::Conflict;
 use super::item::Item;
 use super::kind::Kind;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ pub struct List {
     /// In the server's order.
     pub items: Arc<[Item]>,
     /// Items that could not be taken, and why.
-    pub notes: Vec<String>,
+    pub notes: Vec<Conflict>,
     /// `ttlMs`, the least of all pages; zero for a legacy server.
     pub ttl: Duration,
     /// `cacheScope` was `private` on any page, or was not told.

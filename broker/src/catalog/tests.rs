@@ -51,8 +51,13 @@ fn a_name_that_two_claim_is_nobodys() {
     assert_eq!(names(&catalog, Kind::Tools), ["one", "two", "p_y"]);
     assert_eq!(owner(&catalog, Kind::Tools, "same"), None);
     let of_a = catalog.conflicts("a");
-    assert!(of_a.iter().any(|c| c.contains("`same`") && c.contains("`b`")), "{of_a:?}");
-    assert!(of_a.iter().any(|c| c.contains("`p_x`") && c.contains("`c`")), "{of_a:?}");
+    let told = |name: &str| {
+        let conflict = of_a.iter().find(|conflict| conflict.name == name).unwrap();
+        assert!(conflict.kind == "tool" && conflict.message.contains("give"), "{conflict:?}");
+        (conflict.reason, conflict.servers.join(","))
+    };
+    assert_eq!(told("same"), (Reason::NameCollision, "b".to_owned()));
+    assert_eq!(told("p_x"), (Reason::PrefixOfOther, "c".to_owned()));
     assert_eq!(catalog.conflicts("b").len(), 1);
     assert_eq!(catalog.conflicts("c").len(), 1);
 }

@@ -1,5 +1,6 @@
 //! A modern server's lists, as legacy clients see them.
 
+use super::conflict::{Conflict, Reason};
 use super::item::Item;
 use super::kind::Kind;
 use super::offer::List;
@@ -16,7 +17,8 @@ pub(super) fn list(kind: Kind, list: &List) -> List {
     let items = list.items.iter().filter_map(|item| match to_legacy::tool(item.json.get()) {
         Ok(json) => Some(Item { json: exchanged(&item.json, json), ..item.clone() }),
         Err(why) => {
-            notes.push(format!("tool `{}` is hidden from legacy clients: {why}", item.own));
+            let message = format!("tool `{}` is hidden from legacy clients: {why}", item.own);
+            notes.push(Conflict::new(kind.noun(), &item.own, Reason::NotForLegacyClients, message));
             None
         }
     });
@@ -49,6 +51,6 @@ mod tests {
         let legacy = list(Kind::Tools, &modern);
         assert_eq!(legacy.items.iter().map(|item| &*item.name).collect::<Vec<_>>(), ["p_good"]);
         assert!(Arc::ptr_eq(&legacy.items[0].json, &modern.items[0].json));
-        assert!(legacy.notes[0].starts_with("tool `bad` is hidden from legacy clients"), "{:?}", legacy.notes);
+        assert!(legacy.notes[0].message.starts_with("tool `bad` is hidden from legacy clients"), "{:?}", legacy.notes);
     }
 }

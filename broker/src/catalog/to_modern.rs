@@ -1,5 +1,6 @@
 //! A legacy server's lists, as modern clients see them.
 
+use super::conflict::{Conflict, Reason};
 use super::kind::Kind;
 use super::offer::List;
 use protocol::era::to_modern;
@@ -13,7 +14,8 @@ pub(super) fn list(kind: Kind, list: &List) -> List {
     let mut callable = |item: &&super::Item| match to_modern::tool(item.json.get()) {
         Ok(()) => true,
         Err(why) => {
-            notes.push(format!("tool `{}` is hidden from modern clients: {why}", item.own));
+            let message = format!("tool `{}` is hidden from modern clients: {why}", item.own);
+            notes.push(Conflict::new(kind.noun(), &item.own, Reason::NotForModernClients, message));
             false
         }
     };
@@ -37,6 +39,6 @@ mod tests {
         let legacy = List { items: tools.map(present).into(), ..List::empty() };
         let modern = list(Kind::Tools, &legacy);
         assert_eq!(modern.items.iter().map(|item| &*item.name).collect::<Vec<_>>(), ["p_good"]);
-        assert!(modern.notes[0].starts_with("tool `slow` is hidden from modern clients"), "{:?}", modern.notes);
+        assert!(modern.notes[0].message.starts_with("tool `slow` is hidden from modern clients"), "{:?}", modern.notes);
     }
 }

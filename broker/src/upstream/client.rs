@@ -17,8 +17,8 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 /// How long the end of a session may take.
 const END_SESSION: Duration = Duration::from_secs(2);
@@ -36,6 +36,8 @@ struct Inner {
     transport: Transport,
     timeout: Duration,
     timeout_ms: u64,
+    /// When it last answered with success.
+    contact: Mutex<Option<SystemTime>>,
 }
 
 impl Client {
@@ -46,7 +48,14 @@ impl Client {
     pub fn new(server: &Server) -> Result<Client, ClientError> {
         let timeout = Duration::from_millis(server.timeout_ms);
         let transport = Transport::new(server)?;
-        Ok(Self { inner: Arc::new(Inner { transport, timeout, timeout_ms: server.timeout_ms }) })
+        Ok(Self {
+            inner: Arc::new(Inner { transport, timeout, timeout_ms: server.timeout_ms, contact: Mutex::default() }),
+        })
+    }
+
+    /// When the server last answered a request with success.
+    pub(super) fn contact(&self) -> Option<SystemTime> {
+        *self.inner.contact.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether others than the broker can send requests to the server: it speaks Streamable HTTP.
@@ -350,7 +359,11 @@ impl Client {
     }
 
     async fn exchange(&self, exchange: Exchange<'_>) -> Result<Reply, UpstreamError> {
-        self.inner.transport.send(exchange).await
+        let reply = self.inner.transport.send(exchange).await?;
+        if (200..300).contains(&reply.status) {
+            *self.inner.contact.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
+        }
+        Ok(reply)
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, UpstreamError> {

@@ -5,6 +5,7 @@
 
 use super::capabilities::{Declarations, Tasks};
 use super::server::{Server, Snapshot, Spoken};
+use crate::catalog::{Conflict, Reason};
 use protocol::era::Era;
 use protocol::json::quote;
 use serde_json::Value;
@@ -24,7 +25,7 @@ pub struct Extensions {
     /// Members of `capabilities`, each with a comma in front.
     pub members: String,
     /// By server: what of it is left out, and why.
-    pub conflicts: BTreeMap<String, Vec<String>>,
+    pub conflicts: BTreeMap<String, Vec<Conflict>>,
     /// The servers that declare extensions or experiments of whose methods the gateway knows nothing.
     owners: BTreeMap<String, Vec<String>>,
 }
@@ -126,11 +127,15 @@ impl Union {
                 continue;
             }
             for (server, _) in &all {
-                let others: Vec<_> = all.iter().filter(|(s, _)| s != server).map(|(s, _)| format!("`{s}`")).collect();
-                merged.conflicts.entry(server.clone()).or_default().push(format!(
+                let others = || all.iter().map(|(other, _)| other).filter(|other| *other != server);
+                let quoted: Vec<_> = others().map(|other| format!("`{other}`")).collect();
+                let message = format!(
                     "{member} `{name}` has other settings than that of server {}: not told to clients",
-                    others.join(", ")
-                ));
+                    quoted.join(", ")
+                );
+                let conflict = Conflict::new(member, &name, Reason::SettingsDiffer, message);
+                let conflict = others().fold(conflict, |conflict, other| conflict.with(other));
+                merged.conflicts.entry(server.clone()).or_default().push(conflict);
             }
         }
         if !shown.is_empty() {

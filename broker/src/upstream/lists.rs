@@ -4,7 +4,7 @@ use super::client::Client;
 use super::error::UpstreamError;
 use super::leg::Leg;
 use super::reply::ANSWER_LIMIT;
-use crate::catalog::{Item, Kind, List};
+use crate::catalog::{Conflict, Item, Kind, List};
 use protocol::answer::Rules;
 use protocol::era::Era;
 use protocol::json::quote;
@@ -82,7 +82,7 @@ pub async fn fetch_list(client: &Client, leg: &Leg, kind: Kind, rules: &Rules) -
 /// A list as far as its pages have come.
 struct Building {
     items: Vec<Item>,
-    notes: Vec<String>,
+    notes: Vec<Conflict>,
     ttl: Duration,
     private: bool,
     fetched: Instant,

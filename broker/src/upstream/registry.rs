@@ -275,7 +275,7 @@ impl Keeper {
             }
         };
         let rules = Rules::new(&config.name, &config.prefix, &[]).with_editing(&self.editing).for_list();
-        let unknown = Snapshot { state: State::Connecting, error: None, contact: None, legacy: None, modern: None };
+        let unknown = Snapshot { state: State::Connecting, error: None, legacy: None, modern: None };
         let (snapshot, snapshots) = watch::channel(Arc::new(unknown));
         let (refresh, refreshes) = mpsc::channel(64);
         let fresh = Fresh::unknown();
@@ -372,7 +372,10 @@ fn status_of(entry: &Entry, catalog: &Catalog, extensions: &[Extensions; 2]) -> 
     };
     let eras = snapshot.as_ref().map(|snapshot| snapshot.eras()).unwrap_or_default();
     let spoken = eras.iter().filter_map(|era| snapshot.as_ref()?.spoken(*era));
-    let contact = snapshot.as_ref().and_then(|snapshot| snapshot.contact);
+    let contact = match entry {
+        Entry::Running { server, .. } => server.client.contact(),
+        Entry::Unusable { .. } => None,
+    };
     let mut conflicts = catalog.conflicts(&config.name);
     let declared = extensions.iter().filter_map(|all| all.conflicts.get(&config.name)).flatten();
     conflicts.extend(declared.cloned().collect::<BTreeSet<_>>());

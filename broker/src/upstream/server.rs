@@ -15,7 +15,6 @@ use protocol::era::Era;
 use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// A registered server and what is known of it.
@@ -38,8 +37,6 @@ pub struct Snapshot {
     pub state: State,
     /// Why it is down, or what it was last found doing wrong.
     pub error: Option<String>,
-    /// When its lists last came from it.
-    pub contact: Option<SystemTime>,
     /// What it said in the legacy era, last time that it was asked with success.
     pub legacy: Option<Arc<Spoken>>,
     /// What it said in the modern era, last time that it was asked with success.

@@ -11,7 +11,7 @@ use protocol::answer::Rules;
 use protocol::config;
 use protocol::era::Era;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -115,7 +115,6 @@ impl Supervisor {
         self.send(Snapshot {
             state: State::Ready,
             error: connection.error(),
-            contact: Some(SystemTime::now()),
             legacy: connection.spoken(Era::Legacy),
             modern: connection.spoken(Era::Modern),
         });

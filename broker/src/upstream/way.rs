@@ -81,7 +81,6 @@ mod tests {
         let snapshot = Snapshot {
             state: State::Ready,
             error: None,
-            contact: None,
             legacy: session.map(|id| spoken(legacy(id))),
             modern: modern.then(|| spoken(Leg::Modern(Envelope::gateway()))),
         };

@@ -41,7 +41,10 @@ async fn what_servers_declare_is_told_together() {
         })
     );
     let status = rig.broker.status().borrow().clone();
-    let conflicts = |name: &str| status.servers.iter().find(|s| s.name == name).unwrap().conflicts.join("\n");
+    let conflicts = |name: &str| {
+        let all = &status.servers.iter().find(|s| s.name == name).unwrap().conflicts;
+        all.iter().map(|conflict| conflict.message.as_str()).collect::<Vec<_>>().join("\n")
+    };
     assert!(conflicts("search").contains("`differs`") && conflicts("search").contains("`notes`"), "{status:?}");
     assert!(conflicts("notes").contains("`differs`") && conflicts("plain").is_empty());
 }

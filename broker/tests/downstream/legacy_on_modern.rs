@@ -95,7 +95,7 @@ async fn tools_are_listed_and_answered_as_legacy_clients_can_read_them() {
     assert_eq!(members, ["_meta", "tools"]);
     assert_eq!(client.call(2, "m_list").await["result"]["structuredContent"], json!({"result": [1]}));
     let status = rig.broker.status().borrow().clone();
-    assert!(status.servers[0].conflicts[0].contains("`bad` is hidden from legacy clients"), "{status:?}");
+    assert!(status.servers[0].conflicts[0].message.contains("`bad` is hidden from legacy clients"), "{status:?}");
     let old = rig.client_of("2025-03-26").await;
     assert!(old.ask(1, "tools/list", json!({})).await["result"]["tools"][0].get("outputSchema").is_none());
     let answer = old.call(2, "m_list").await;

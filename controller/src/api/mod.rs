@@ -36,7 +36,7 @@ pub use registration::{
 };
 pub use schema::{Crd, crds};
 pub use session_store::{SessionStore, SessionStoreType};
-pub use status::{GatewayStatus, Instances};
+pub use status::{GatewayStatus, Instances, Refused};
 pub use virtual_server::{MCPVirtualServer, VirtualServerSpec, VirtualServerStatus};
 
 /// The API group of the project's own resources.

@@ -2,7 +2,7 @@
 
 use super::references::{CaCertificateRef, CredentialRef, ExtensionRef, TargetRef};
 use super::schema;
-use super::status::GatewayStatus;
+use super::status::{GatewayStatus, Refused};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -245,12 +245,12 @@ pub struct RegistrationStatus {
     /// Resource templates that clients see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub templates: Option<i64>,
-    /// When the server last answered. Written when something else changes too.
+    /// When the server last answered the broker. Written when something else changes too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_contact: Option<Time>,
-    /// The first of the server's names and URIs that no client sees: each with the reason and, where names collide, whose it is too.
+    /// The first 50 of the server's names and URIs that no client sees: each with the reason and, where names collide, whose it is too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub refused: Vec<String>,
+    pub refused: Vec<Refused>,
     /// How many of the server's names and URIs no client sees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_count: Option<i64>,

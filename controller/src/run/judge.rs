@@ -229,6 +229,8 @@ pub(super) fn registration_ready(
     });
     match conflicts.sum::<usize>() {
         0 => Verdict::yes(reason::READY, "Clients can call it."),
-        count => Verdict::yes(reason::READY, format!("Clients can call it, but for {count} names: see conflicts.")),
+        count => {
+            Verdict::yes(reason::READY, format!("Clients can call it, but for {count} names: see status.refused."))
+        }
     }
 }

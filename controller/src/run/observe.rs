@@ -2,7 +2,7 @@
 
 use super::probe::{self, Probe};
 use crate::model::ObjectName;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -84,10 +84,21 @@ pub(super) struct ServerStatus {
     pub(super) templates: u64,
     pub(super) error: Option<String>,
     #[serde(default)]
-    pub(super) conflicts: Vec<String>,
+    pub(super) conflicts: Vec<Conflict>,
     /// When it answered last, in RFC 3339. It moves on all the time, which is no change.
     #[serde(default)]
     pub(super) last_contact: Moving,
+}
+
+/// Something of a server that no client sees.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Conflict {
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) reason: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) servers: Vec<String>,
+    pub(super) message: String,
 }
 
 /// A value that makes no difference.

@@ -1,7 +1,7 @@
 //! What statuses tell beside their conditions.
 
 use super::judge::Facts;
-use super::observe::ServerStatus;
+use super::observe::{Conflict, ServerStatus};
 use crate::model::{Instance, Mode, ObjectName};
 use crate::source::kubernetes::{ExtensionOutcome, Kind, RegistrationOutcome};
 use serde_json::{Map, Value, json};
@@ -72,7 +72,7 @@ pub(super) fn registration(
             |(extension, server)| json!({ "namespace": extension.namespace, "name": extension.name, "server": server }),
         )
         .collect();
-    let refused: BTreeSet<&String> = seen.iter().flat_map(|server| &server.conflicts).collect();
+    let refused: BTreeSet<&Conflict> = seen.iter().flat_map(|server| &server.conflicts).collect();
     let eras: BTreeSet<&str> = seen.iter().flat_map(|server| &server.eras).filter_map(|era| era_name(era)).collect();
     let eras: Vec<_> = eras.into_iter().collect();
     let versions: BTreeSet<&String> = seen.iter().flat_map(|server| &server.revisions).collect();
