@@ -103,6 +103,8 @@ async fn start(servers: &[(&str, &Server)]) -> (Broker, String) {
         transport: Transport::StreamableHttp,
         url: server.url.clone(),
         headers: BTreeMap::new(),
+        forward_headers: Vec::new(),
+        cache: config::Cache::default(),
         ca: None,
         era: EraChoice::Auto,
         on_session_loss: OnSessionLoss::Reopen,

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
-use protocol::config::{EraChoice, OnSessionLoss, Server, Transport};
+use protocol::config::{Cache, EraChoice, OnSessionLoss, Server, Transport};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -142,6 +142,8 @@ impl Fake {
             transport: Transport::Auto,
             url: format!("http://{}/mcp", self.addr),
             headers: BTreeMap::new(),
+            forward_headers: Vec::new(),
+            cache: Cache::default(),
             ca: None,
             era: if self.shared.manners.modern { EraChoice::Modern } else { EraChoice::Legacy },
             on_session_loss: self.shared.manners.on_session_loss,

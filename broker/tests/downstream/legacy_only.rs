@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
-use protocol::config::{EraChoice, OnSessionLoss, Server, Transport};
+use protocol::config::{Cache, EraChoice, OnSessionLoss, Server, Transport};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -81,6 +81,8 @@ impl LegacyOnly {
             prefix: prefix.to_owned(),
             url: format!("http://{}/mcp", self.addr),
             headers: BTreeMap::new(),
+            forward_headers: Vec::new(),
+            cache: Cache::default(),
             transport: Transport::StreamableHttp,
             ca: None,
             era: EraChoice::Legacy,

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use futures::stream;
-use protocol::config::{EraChoice, OnSessionLoss, Server, Transport};
+use protocol::config::{Cache, EraChoice, OnSessionLoss, Server, Transport};
 use protocol::http::decode_value;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -131,6 +131,8 @@ impl ModernServer {
             transport: Transport::Auto,
             url: format!("http://{}/mcp", self.addr),
             headers: BTreeMap::new(),
+            forward_headers: Vec::new(),
+            cache: Cache::default(),
             ca: None,
             era: EraChoice::Auto,
             on_session_loss: OnSessionLoss::Reopen,

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use protocol::config::{EraChoice, OnSessionLoss, Server, Transport};
+use protocol::config::{Cache, EraChoice, OnSessionLoss, Server, Transport};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -90,6 +90,8 @@ async fn start() -> (Arc<Store>, Rig) {
         transport: Transport::StreamableHttp,
         url,
         headers: BTreeMap::new(),
+        forward_headers: Vec::new(),
+        cache: Cache::default(),
         ca: None,
         era: EraChoice::Legacy,
         on_session_loss: OnSessionLoss::Reopen,

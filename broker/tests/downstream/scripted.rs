@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
-use protocol::config::{EraChoice, OnSessionLoss, Server, Transport};
+use protocol::config::{Cache, EraChoice, OnSessionLoss, Server, Transport};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -83,6 +83,8 @@ impl Scripted {
             transport: Transport::Auto,
             url: format!("http://{}/{name}", self.addr),
             headers: BTreeMap::new(),
+            forward_headers: Vec::new(),
+            cache: Cache::default(),
             ca: None,
             era: self.shared.era,
             on_session_loss: OnSessionLoss::Reopen,

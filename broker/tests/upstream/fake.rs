@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use broker::catalog::Group;
 use futures::StreamExt as _;
-use protocol::config::{EraChoice, OnSessionLoss, Server, Transport};
+use protocol::config::{Cache, EraChoice, OnSessionLoss, Server, Transport};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -81,6 +81,8 @@ impl Fake {
                 None => format!("http://{}/mcp", self.addr),
             },
             headers: BTreeMap::from([("authorization".to_owned(), "Bearer secret".to_owned())]),
+            forward_headers: Vec::new(),
+            cache: Cache::default(),
             ca: None,
             era: EraChoice::Auto,
             on_session_loss: OnSessionLoss::Reopen,

@@ -32,7 +32,8 @@ pub use references::{
     CaCertificateRef, CaKind, CredentialKind, CredentialRef, ExtensionRef, SecretKeyRef, TargetKind, TargetRef,
 };
 pub use registration::{
-    Era, MCPServerRegistration, OnSessionLoss, RegistrationSpec, RegistrationStatus, ServerState, ServerTransport,
+    Cache, CacheScope, Era, MCPServerRegistration, OnSessionLoss, RegistrationSpec, RegistrationStatus, ServerState,
+    ServerTransport,
 };
 pub use schema::{Crd, crds};
 pub use session_store::{SessionStore, SessionStoreType};

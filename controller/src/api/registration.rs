@@ -85,6 +85,18 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("!has(self.url) || self.path == '/mcp'")
     .message("path belongs to targetRef: with url take it away, and write the path into the url")
     .field_path(".path"))]
+#[x_kube(validation = Rule::new("!has(self.forwardHeaders) || size(self.forwardHeaders) == 0 || self.prefix != ''")
+    .message("forwardHeaders needs a prefix: what the server lists depends on the caller, so names alone cannot lead to it; register it with one, as in acme_")
+    .field_path(".forwardHeaders"))]
+#[x_kube(validation = Rule::new("!has(self.forwardHeaders) || (has(self.unsafePassthrough) && self.unsafePassthrough) || !self.forwardHeaders.exists(h, h.matches('(?i)^(authorization|cookie|proxy-authorization)$'))")
+    .message("forwardHeaders holds Authorization, Cookie or Proxy-Authorization, which are meant for the gateway and for no server behind it: give callers a header of its own for this server, as in X-Api-Key, or set unsafePassthrough if the server has to see it")
+    .field_path(".forwardHeaders"))]
+#[x_kube(validation = Rule::new("!has(self.forwardHeaders) || !has(self.credentialRef) || !self.forwardHeaders.exists(h, h.lowerAscii() == self.credentialRef.header.lowerAscii())")
+    .message("forwardHeaders names the header that credentialRef sets: keep it in one of the two")
+    .field_path(".forwardHeaders"))]
+#[x_kube(validation = Rule::new("!has(self.forwardHeaders) || size(self.forwardHeaders) == 0 || !has(self.cache) || !has(self.cache.scope) || self.cache.scope != 'Shared'")
+    .message("cache.scope is Shared, but lists of a server with forwardHeaders depend on the caller: take it away")
+    .field_path(".cache"))]
 #[serde(rename_all = "camelCase")]
 pub struct RegistrationSpec {
     /// Stands in front of the names of the server's tools and prompts, its separator included, as in `weather_`; the URIs of its
@@ -127,9 +139,27 @@ pub struct RegistrationSpec {
     /// revision 2026-07-28 and later.
     #[serde(default)]
     pub era: Era,
-    /// A credential that is sent to the server with every request. The client's own never gets there.
+    /// A credential that is sent to the server with every request. The client's own get there only by `forwardHeaders`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_ref: Option<CredentialRef>,
+    /// Headers of the client that are sent to the server too, as in `X-Api-Key`: it tells callers apart by them, and the lists, sessions and
+    /// answers of one are never another's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 64)))]
+    #[x_kube(validation = Rule::new("self.all(h, h.matches('^[A-Za-z0-9-]+$'))")
+        .message("forwardHeaders holds what is no name of a header: use letters, digits and -"))]
+    #[x_kube(validation = Rule::new("!self.exists(h, h.matches('(?i)^((accept|content-|mcp-|x-mcp-|x-envoy-|x-forwarded-).*|connection|date|expect|forwarded|host|keep-alive|last-event-id|origin|proxy-authenticate|proxy-connection|te|trailer|transfer-encoding|upgrade|via|x-request-id|baggage|traceparent|tracestate)$'))")
+        .message("forwardHeaders holds a header that the gateway and proxies set themselves: take it away"))]
+    #[x_kube(validation = Rule::new("self.all(h, self.exists_one(other, other.lowerAscii() == h.lowerAscii()))")
+        .message("forwardHeaders holds a header twice: keep one"))]
+    pub forward_headers: Vec<String>,
+    /// Lets Authorization, Cookie and Proxy-Authorization into `forwardHeaders`. MCP forbids to hand a client's token on: it was issued for
+    /// the gateway, and whoever runs the server can use it there in the client's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsafe_passthrough: bool,
+    /// How the server's lists are kept, where you know more than the server tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
     /// Certificate authorities that the server's certificate is checked with instead of the system's, in PEM form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_certificate_ref: Option<CaCertificateRef>,
@@ -161,6 +191,32 @@ impl RegistrationSpec {
     fn default_timeout() -> String {
         "60s".to_owned()
     }
+}
+
+/// How a server's lists are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Cache {
+    /// Who may share the lists. `Shared`: all clients. `Private`: each asks for its own. When left out: what the server says; a server of
+    /// the revisions before 2026-07-28 says nothing, which is `Private`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<CacheScope>,
+    /// For how long lists are kept at most, as in 5m or 1h, which is also how long those of a server of the revisions before 2026-07-28 are
+    /// fresh. 5 minutes at most, and not fresh at all, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')")
+        .message("maxAge has to be a duration from 1s to 24h: write a number and a unit, as in 5m or 1h"))]
+    pub max_age: Option<String>,
+}
+
+/// Who may share lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CacheScope {
+    /// All clients.
+    Shared,
+    /// Nobody but the client that asked.
+    Private,
 }
 
 /// How a server is reached.

@@ -1,6 +1,6 @@
 use super::*;
 use protocol::config::{
-    Access, Editing, EraChoice, FilterMode, Limits, OnSessionLoss, Process, Server, Sharing, Transport,
+    Access, Cache, Editing, EraChoice, FilterMode, Limits, OnSessionLoss, Process, Server, Sharing, Transport,
 };
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ fn server(name: &str, url: &str) -> Server {
         transport: Transport::Auto,
         url: url.to_owned(),
         headers: BTreeMap::from([("authorization".to_owned(), "Bearer x".to_owned())]),
+        forward_headers: Vec::new(),
+        cache: Cache::default(),
         ca: None,
         era: EraChoice::Auto,
         on_session_loss: OnSessionLoss::Reopen,

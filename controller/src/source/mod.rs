@@ -6,6 +6,7 @@ mod check;
 mod editing;
 mod expand;
 mod fields;
+pub(crate) mod forward;
 mod gateway;
 pub mod kubernetes;
 mod mcp_json;

@@ -5,9 +5,10 @@ use super::expand::expand;
 use super::fields::{Field, Fields};
 use super::node::Place;
 use super::transport::{self, Reached};
-use super::values;
-use protocol::config::{EraChoice, OnSessionLoss, Server};
+use super::{forward, values};
+use protocol::config::{Cache, CacheScope, EraChoice, OnSessionLoss, Server, Transport};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// How long a server may take where nothing else is said, in milliseconds.
@@ -39,6 +40,8 @@ pub(super) fn read(entry: &Field<'_>, context: &mut Context<'_>) -> Option<Decla
 
     let reached = transport::read(&mut fields, context);
     let headers = fields.take("headers").map_or_else(|| Some(BTreeMap::new()), |field| headers(&field, context));
+    let forward_headers = forwarded(&mut fields, prefix.as_deref(), headers.as_ref(), context);
+    let cache = fields.take("cache").map_or_else(|| Some(Cache::default()), |field| cache(&field, context));
     let ca = match fields.take("caFile") {
         Some(field) => authorities(&field, context).map(Some),
         None => Some(None),
@@ -54,6 +57,10 @@ pub(super) fn read(entry: &Field<'_>, context: &mut Context<'_>) -> Option<Decla
     fields.finish(&mut context.report);
 
     let reached = reached?;
+    let forward_headers = forward_headers?;
+    if !forward_headers.is_empty() {
+        suits_callers(&reached, cache?, entry, context)?;
+    }
     Some(Declared {
         path: entry.path.clone(),
         name_at: name_field?.place(),
@@ -65,6 +72,8 @@ pub(super) fn read(entry: &Field<'_>, context: &mut Context<'_>) -> Option<Decla
             transport: reached.transport,
             url: reached.url,
             headers: headers?,
+            forward_headers,
+            cache: cache?,
             ca: ca?,
             era: era?,
             on_session_loss: on_session_loss?,
@@ -126,6 +135,58 @@ pub(super) fn headers(field: &Field<'_>, context: &mut Context<'_>) -> Option<BT
     (headers.len() == count).then_some(headers)
 }
 
+/// The headers of clients that the server is sent.
+fn forwarded(
+    fields: &mut Fields<'_>,
+    prefix: Option<&str>,
+    headers: Option<&BTreeMap<String, String>>,
+    context: &mut Context<'_>,
+) -> Option<Vec<String>> {
+    let unsafe_passthrough = match fields.take("unsafePassthrough") {
+        Some(field) => field.truth(&mut context.report)?,
+        None => false,
+    };
+    let Some(field) = fields.take("forwardHeaders") else { return Some(Vec::new()) };
+    let names = forward::read(&field, headers, unsafe_passthrough, &mut context.report);
+    if prefix == Some("") && names.as_ref().is_none_or(|names| !names.is_empty()) {
+        field.mistake(&mut context.report, forward::NEEDS_PREFIX);
+        return None;
+    }
+    names
+}
+
+/// Reports what cannot be had together with `forwardHeaders`.
+fn suits_callers(reached: &Reached, cache: Cache, entry: &Field<'_>, context: &mut Context<'_>) -> Option<()> {
+    if matches!(reached.transport, Transport::Stdio(_)) {
+        let field = format!("{}.forwardHeaders", entry.path);
+        context.report.mistake(entry.place(), &field, "goes with url: a command is sent no headers, take it away");
+        return None;
+    }
+    if cache.scope == Some(CacheScope::Shared) {
+        let field = format!("{}.cache.scope", entry.path);
+        context.report.mistake(entry.place(), &field, forward::NOT_SHARED);
+        return None;
+    }
+    Some(())
+}
+
+fn cache(field: &Field<'_>, context: &mut Context<'_>) -> Option<Cache> {
+    let mut fields = Fields::of(field.node, &field.path, &mut context.report)?;
+    let scope = match fields.take("scope") {
+        Some(field) => {
+            let choices = [("shared", CacheScope::Shared), ("private", CacheScope::Private)];
+            field.choice(&choices, &mut context.report).map(Some)
+        }
+        None => Some(None),
+    };
+    let max_age_ms = match fields.take("maxAge") {
+        Some(field) => milliseconds(&field, values::MAX_AGE, context).map(Some),
+        None => Some(None),
+    };
+    fields.finish(&mut context.report);
+    Some(Cache { scope: scope?, max_age_ms: max_age_ms? })
+}
+
 /// What the file named by `field` holds.
 pub(super) fn authorities(field: &Field<'_>, context: &mut Context<'_>) -> Option<String> {
     let path = context.directory.join(field.text(&mut context.report)?);
@@ -134,10 +195,14 @@ pub(super) fn authorities(field: &Field<'_>, context: &mut Context<'_>) -> Optio
 }
 
 fn timeout(field: &Field<'_>, context: &mut Context<'_>) -> Option<u64> {
+    milliseconds(field, Duration::from_millis(100)..=Duration::from_secs(3600), context)
+}
+
+fn milliseconds(field: &Field<'_>, bounds: RangeInclusive<Duration>, context: &mut Context<'_>) -> Option<u64> {
     let text = field.text(&mut context.report)?;
-    let timeout = values::duration(text, Duration::from_millis(100)..=Duration::from_secs(3600));
-    let timeout = timeout.map_err(|message| field.mistake(&mut context.report, message)).ok()?;
-    u64::try_from(timeout.as_millis()).ok()
+    let duration = values::duration(text, bounds);
+    let duration = duration.map_err(|message| field.mistake(&mut context.report, message)).ok()?;
+    u64::try_from(duration.as_millis()).ok()
 }
 
 impl Declared {
@@ -154,6 +219,8 @@ impl Declared {
                 transport: reached.transport,
                 url: reached.url,
                 headers,
+                forward_headers: Vec::new(),
+                cache: Cache::default(),
                 ca: None,
                 era: EraChoice::Auto,
                 on_session_loss: OnSessionLoss::Reopen,

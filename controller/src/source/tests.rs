@@ -1,5 +1,6 @@
 use super::*;
-use protocol::config::{Sharing, Transport};
+use protocol::config::{Cache, CacheScope, Sharing, Transport};
+use std::time::Duration;
 
 fn environment(name: &str) -> Option<String> {
     (name == "TOKEN").then(|| "secret".to_owned())
@@ -123,6 +124,37 @@ fn what_is_not_said_has_defaults() {
     assert_eq!(declaration.gateway.editing, protocol::config::Editing::default());
 }
 
+/// A server with a prefix whose clients' headers of these names go up, in line 8.
+fn forwarding(names: &str) -> String {
+    format!("    url: http://127.0.0.1:2/mcp\n    prefix: b_\n    forwardHeaders: [{names}]\n")
+}
+
+#[test]
+fn headers_of_clients_may_go_to_a_server() {
+    let declared = |extra: &str| yaml(&with(extra)).unwrap().gateway.servers.pop().unwrap();
+    assert_eq!(declared(&forwarding("X-Tenant, X-API-Key")).forward_headers, ["x-api-key", "x-tenant"]);
+    let unsafe_too = format!("{}    unsafePassthrough: true\n", forwarding("Authorization, Cookie"));
+    assert_eq!(declared(&unsafe_too).forward_headers, ["authorization", "cookie"]);
+    assert_eq!(declared("    url: http://127.0.0.1:2/\n    forwardHeaders: []\n").forward_headers, [""; 0]);
+    let many = (0..17).map(|n| format!("X-{n}")).collect::<Vec<_>>().join(", ");
+    let mistakes = yaml(&with(&forwarding(&many))).unwrap_err().to_string();
+    assert!(mistakes.contains("names 17 headers: 16 are the most"), "{mistakes}");
+}
+
+#[test]
+fn lists_are_kept_as_long_as_is_declared() {
+    let declared = |extra: &str| {
+        yaml(&with(&format!("    url: http://127.0.0.1:2/\n{extra}"))).unwrap().gateway.servers.pop().unwrap().cache
+    };
+    assert_eq!(declared(""), Cache { scope: None, max_age_ms: None });
+    assert_eq!(declared("").max_age(), Duration::from_secs(300));
+    assert_eq!(
+        declared("    cache: { scope: shared, maxAge: 90s }\n"),
+        Cache { scope: Some(CacheScope::Shared), max_age_ms: Some(90_000) }
+    );
+    assert_eq!(declared("    cache: { scope: private }\n").scope, Some(CacheScope::Private));
+}
+
 #[test]
 fn each_mistake_is_named_with_its_place_and_its_fix() {
     const URL: &str = "    url: http://127.0.0.1:2/mcp\n";
@@ -174,6 +206,49 @@ fn each_mistake_is_named_with_its_place_and_its_fix() {
         (format!("{URL}    headers: {{ A: x, a: y }}\n"), 7, &["servers[1].headers.a", "twice"]),
         (format!("{URL}    headers: {{ A: \"${{NONE}}\" }}\n"), 7, &["servers[1].headers.A", "variable NONE"]),
         (format!("{URL}    headers: [A]\n"), 7, &["servers[1].headers: is a list"]),
+        (format!("{URL}    forwardHeaders: [X-Api-Key]\n"), 7, &["servers[1].forwardHeaders: needs a prefix", "acme_"]),
+        (forwarding("Authorization"), 8, &["servers[1].forwardHeaders[0]: is `Authorization`", "unsafePassthrough"]),
+        (forwarding("cookie"), 8, &["servers[1].forwardHeaders[0]: is `cookie`", "X-Api-Key"]),
+        (forwarding("Proxy-Authorization"), 8, &["servers[1].forwardHeaders[0]", "unsafePassthrough"]),
+        (forwarding("a b"), 8, &["servers[1].forwardHeaders[0]: is `a b`", "no name of a header"]),
+        (forwarding("Host"), 8, &["servers[1].forwardHeaders[0]: is `Host`", "take it away"]),
+        (forwarding("Mcp-Param-Region"), 8, &["servers[1].forwardHeaders[0]: is `Mcp-Param-Region`", "take it away"]),
+        (forwarding("X-Mcp-Gateway-Key"), 8, &["servers[1].forwardHeaders[0]", "take it away"]),
+        (forwarding("Content-Type"), 8, &["servers[1].forwardHeaders[0]", "take it away"]),
+        (forwarding("Accept-Language"), 8, &["servers[1].forwardHeaders[0]", "take it away"]),
+        (forwarding("Origin"), 8, &["servers[1].forwardHeaders[0]", "take it away"]),
+        (forwarding("Keep-Alive"), 8, &["servers[1].forwardHeaders[0]", "take it away"]),
+        (forwarding("X-Forwarded-For"), 8, &["servers[1].forwardHeaders[0]", "take it away"]),
+        (forwarding("traceparent"), 8, &["servers[1].forwardHeaders[0]", "every server is sent"]),
+        (forwarding("X-A, x-a"), 8, &["servers[1].forwardHeaders[1]: is `x-a` a second time"]),
+        (forwarding("5"), 8, &["servers[1].forwardHeaders[0]: is a number", "quotes"]),
+        (
+            format!("{}    headers: {{ x-a: y }}\n", forwarding("X-A")),
+            8,
+            &["servers[1].forwardHeaders[0]: is `X-A`, which `headers` sets too"],
+        ),
+        (
+            format!("{}    cache: {{ scope: shared }}\n", forwarding("X-A")),
+            5,
+            &["servers[1].cache.scope: is shared", "take it away"],
+        ),
+        (
+            "    prefix: b_\n    command: [x]\n    forwardHeaders: [X-A]\n".into(),
+            5,
+            &["servers[1].forwardHeaders: goes with url"],
+        ),
+        (
+            format!("{URL}    unsafePassthrough: 1\n"),
+            7,
+            &["servers[1].unsafePassthrough: is a number", "true or false"],
+        ),
+        (
+            format!("{URL}    cache: {{ scope: public }}\n"),
+            7,
+            &["servers[1].cache.scope: is `public`", "shared, private"],
+        ),
+        (format!("{URL}    cache: {{ maxAge: 0s }}\n"), 7, &["servers[1].cache.maxAge: is 0s", "1s to"]),
+        (format!("{URL}    cache: {{ age: 1s }}\n"), 7, &["servers[1].cache.age: is no field", "maxAge"]),
         (format!("{URL}    era: new\n"), 7, &["servers[1].era: is `new`", "auto, legacy, modern"]),
         (format!("{URL}    onSessionLoss: x\n"), 7, &["servers[1].onSessionLoss: is `x`", "reopen, end"]),
         (format!("{URL}    timeout: 30\n"), 7, &["servers[1].timeout: is a number"]),

@@ -25,6 +25,9 @@ const OWN_HEADERS: [&str; 12] = [
     header::LAST_EVENT_ID,
 ];
 
+/// How long lists may be kept.
+pub(crate) const MAX_AGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+
 /// A duration such as `30s`, within bounds.
 pub(crate) fn duration(text: &str, bounds: RangeInclusive<Duration>) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
@@ -70,13 +73,17 @@ pub(super) fn endpoint(text: &str) -> Result<Url, String> {
 
 /// The name of a header that may be sent to a server, in lower case.
 pub(super) fn header_name(name: &str) -> Result<String, String> {
-    let name =
-        name.parse::<HeaderName>().map_err(|_| "is no name of a header: use letters, digits and -".to_owned())?;
+    let name = any_header_name(name)?;
     let name = name.as_str();
     if OWN_HEADERS.contains(&name) || name.starts_with(header::INTERNAL_PREFIX) {
         return Err("is a header that the gateway sets itself: take it away".into());
     }
     Ok(name.to_owned())
+}
+
+/// The name of any header.
+pub(super) fn any_header_name(name: &str) -> Result<HeaderName, String> {
+    name.parse().map_err(|_| "is no name of a header: use letters, digits and -".to_owned())
 }
 
 /// Whether a header can have this value.

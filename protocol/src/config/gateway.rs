@@ -5,6 +5,7 @@ use super::transport::Transport;
 use super::virtual_server::VirtualServer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The whole gateway.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,13 @@ pub struct Server {
     pub url: String,
     /// Sent with every request to it: credentials, mostly. Names in lower case.
     pub headers: BTreeMap<String, String>,
+    /// The client's own values of these headers are sent to it too, so that it may tell callers apart. Names in lower case, each
+    /// once and none of `headers`. A server that has any has a prefix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward_headers: Vec<String>,
+    /// How its lists are kept.
+    #[serde(default, skip_serializing_if = "Cache::is_default")]
+    pub cache: Cache,
     /// The certificate authorities to trust for `https` instead of the system's, in PEM form.
     pub ca: Option<String>,
     /// Which of its eras is used.
@@ -54,6 +62,43 @@ pub struct Server {
     /// Envoy's route for it. `None` while there is none: then the broker carries its calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Route>,
+}
+
+/// How a server's lists are kept, where the operator knows more than the server tells (2026-07-28, *Caching*).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cache {
+    /// Who may share them. `None`: whom the server's `cacheScope` says, and with legacy servers nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<CacheScope>,
+    /// Milliseconds after which they are asked for again in any case, and before which those of a legacy server are not, unless it
+    /// tells of changes. `None`: [`Cache::DEFAULT_MAX_AGE`], and legacy servers are asked for every client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_ms: Option<u64>,
+}
+
+impl Cache {
+    /// What holds where nothing is declared.
+    pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(300);
+
+    /// No list is kept for longer without asking again.
+    pub fn max_age(&self) -> Duration {
+        self.max_age_ms.map_or(Self::DEFAULT_MAX_AGE, Duration::from_millis)
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Who may share a list: `cacheScope` of 2026-07-28.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheScope {
+    /// All clients: `public`.
+    Shared,
+    /// Nobody but the client that asked.
+    Private,
 }
 
 /// What a request has to carry, beside the server's path, for Envoy's route to take it to the server.

@@ -9,7 +9,7 @@ mod session_store;
 mod transport;
 mod virtual_server;
 
-pub use gateway::{Access, Editing, EraChoice, Gateway, Limits, OnSessionLoss, Route, Server};
+pub use gateway::{Access, Cache, CacheScope, Editing, EraChoice, Gateway, Limits, OnSessionLoss, Route, Server};
 pub use plugin::{Endpoint, FilterMode, Plugin};
 pub use session_store::{Redis, SessionStore};
 pub use transport::{Process, Sharing, Transport};

@@ -7,7 +7,7 @@ mod sse;
 use broker::upstream::{Client, Leg, Reply, UpstreamError};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use protocol::config::{EraChoice, OnSessionLoss, Process, Server, Sharing, Transport};
+use protocol::config::{Cache, EraChoice, OnSessionLoss, Process, Server, Sharing, Transport};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ fn at(url: &str) -> Server {
         transport: Transport::Auto,
         url: url.to_owned(),
         headers: BTreeMap::new(),
+        forward_headers: Vec::new(),
+        cache: Cache::default(),
         ca: None,
         era: EraChoice::Auto,
         on_session_loss: OnSessionLoss::Reopen,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{Backend, BrokerSpec, Cluster, External, Listener, Mode, Module, ObjectName, Owner, Upstream};
-use protocol::config::{Access, Editing, EraChoice, Limits, OnSessionLoss, Server, Transport};
+use protocol::config::{Access, Cache, Editing, EraChoice, Limits, OnSessionLoss, Server, Transport};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -313,6 +313,8 @@ fn server(name: &str, url: &str) -> Server {
         transport: Transport::Auto,
         url: url.to_owned(),
         headers: BTreeMap::from([("authorization".to_owned(), "Bearer s3cret".to_owned())]),
+        forward_headers: Vec::new(),
+        cache: Cache::default(),
         ca: None,
         era: EraChoice::Auto,
         on_session_loss: OnSessionLoss::Reopen,

@@ -6,10 +6,11 @@ use super::world::{Defaults, name_of, spec};
 use crate::api;
 use crate::api::kagenti;
 use crate::model::{BrokerSpec, Mode, ObjectName, Owner};
-use crate::source::values;
+use crate::source::{forward, values};
 use kube::api::DynamicObject;
-use protocol::config::{Access, EraChoice, Limits, OnSessionLoss, Transport};
+use protocol::config::{Access, Cache, CacheScope, EraChoice, Limits, OnSessionLoss, Transport};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What one `MCPGatewayExtension` says.
@@ -94,6 +95,8 @@ pub(super) fn registration(kind: Kind, object: &DynamicObject) -> Result<Registr
 fn ours(object: &DynamicObject) -> Result<Registration, String> {
     let spec: api::RegistrationSpec = spec(object)?;
     let id = RegistrationId { kind: Kind::Registration, name: name_of(object) };
+    let forward_headers = forwarded(&spec)?;
+    let cache = cache(&spec)?;
     let target = match (spec.url, spec.target_ref) {
         (Some(url), None) => Target::Url(url),
         (None, Some(target)) => Target::Ref(TargetRef {
@@ -137,6 +140,8 @@ fn ours(object: &DynamicObject) -> Result<Registration, String> {
             api::OnSessionLoss::Reopen => OnSessionLoss::Reopen,
             api::OnSessionLoss::End => OnSessionLoss::End,
         },
+        forward_headers,
+        cache,
         credential: spec.credential_ref.map(|reference| Credential {
             value: ValueRef { kind: Kind::Secret, name: reference.name, key: reference.key },
             header: reference.header,
@@ -146,6 +151,40 @@ fn ours(object: &DynamicObject) -> Result<Registration, String> {
         extensions: extensions.collect(),
         id,
     })
+}
+
+/// `spec.forwardHeaders`, in the form in which a server is configured.
+fn forwarded(spec: &api::RegistrationSpec) -> Result<Vec<String>, String> {
+    let mut names = BTreeSet::new();
+    for (at, header) in spec.forward_headers.iter().enumerate() {
+        let wrong = |error: String| format!("spec.forwardHeaders[{at}] {error}");
+        let name = forward::name(header, spec.unsafe_passthrough).map_err(wrong)?;
+        if spec.credential_ref.as_ref().is_some_and(|credential| credential.header.eq_ignore_ascii_case(&name)) {
+            return Err(wrong(format!("is `{header}`, which credentialRef sets too: keep it in one of the two")));
+        }
+        if !names.insert(name) {
+            return Err(wrong(format!("is `{header}` a second time: keep one")));
+        }
+    }
+    if !names.is_empty() && spec.prefix.is_empty() {
+        return Err(format!("spec.forwardHeaders {}", forward::NEEDS_PREFIX));
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// `spec.cache`.
+fn cache(spec: &api::RegistrationSpec) -> Result<Cache, String> {
+    let Some(declared) = &spec.cache else { return Ok(Cache::default()) };
+    let max_age = declared.max_age.as_ref().map(|text| values::duration(text, values::MAX_AGE)).transpose();
+    let max_age = max_age.map_err(|error| format!("spec.cache.maxAge {error}"))?;
+    let scope = declared.scope.map(|scope| match scope {
+        api::CacheScope::Shared => CacheScope::Shared,
+        api::CacheScope::Private => CacheScope::Private,
+    });
+    if scope == Some(CacheScope::Shared) && !spec.forward_headers.is_empty() {
+        return Err(format!("spec.cache.scope {}", forward::NOT_SHARED));
+    }
+    Ok(Cache { scope, max_age_ms: max_age.and_then(|max_age| u64::try_from(max_age.as_millis()).ok()) })
 }
 
 /// The same time as in the other group's default.
@@ -175,6 +214,8 @@ fn of_kagenti(object: &DynamicObject) -> Result<Registration, String> {
         transport: Transport::Auto,
         era: EraChoice::Auto,
         on_session_loss: OnSessionLoss::Reopen,
+        forward_headers: Vec::new(),
+        cache: Cache::default(),
         credential: spec.credential_ref.map(|reference| Credential {
             value: ValueRef { kind: Kind::Secret, name: reference.name, key: reference.key },
             header: "Authorization".to_owned(),

@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use crate::api;
 use crate::model::{ObjectName, Owner};
-use protocol::config::{EraChoice, OnSessionLoss, Transport};
+use protocol::config::{Cache, EraChoice, OnSessionLoss, Transport};
 
 /// Which registration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +26,8 @@ pub(super) struct Registration {
     pub(super) transport: Transport,
     pub(super) era: EraChoice,
     pub(super) on_session_loss: OnSessionLoss,
+    pub(super) forward_headers: Vec<String>,
+    pub(super) cache: Cache,
     pub(super) credential: Option<Credential>,
     pub(super) ca: Option<ValueRef>,
     pub(super) timeout_ms: u64,

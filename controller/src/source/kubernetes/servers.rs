@@ -58,6 +58,8 @@ pub(super) fn add(
             transport: registration.transport.clone(),
             url: found.url.clone(),
             headers,
+            forward_headers: registration.forward_headers.clone(),
+            cache: registration.cache,
             ca,
             era: registration.era,
             on_session_loss: registration.on_session_loss,
