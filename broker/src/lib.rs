@@ -6,12 +6,14 @@
 //! * [`status`]: how each server is;
 //! * `downstream`: the ports that clients, filter and operators use;
 //! * `resolve`: which server has a name;
+//! * [`caller`]: who calls, for servers that tell callers apart;
 //! * `bridge`: calls that the broker carries itself;
 //! * `crossing`: those between the eras;
 //! * `peers`: other replicas of the gateway;
 //! * `reaper`: what ends servers' processes when the broker cannot.
 
 mod bridge;
+pub mod caller;
 pub mod catalog;
 mod crossing;
 mod downstream;

@@ -1,5 +1,6 @@
 //! Which server has a name or a URI.
 
+use crate::caller::Caller;
 use crate::catalog::Kind;
 use crate::status::State;
 use crate::upstream::{Registry, Server, View};
@@ -35,11 +36,16 @@ impl Owner {
     }
 }
 
-/// The server that a client's name or URI belongs to, ready for use.
-pub(crate) async fn owner(registry: &Registry, era: Era, kind: CallKind, name: &str) -> Result<Owner, Refusal> {
-    let owner = lookup(&registry.view(), era, kind, name)?;
-    usable(era, &owner.server).await?;
-    Ok(owner)
+/// The server that a client's name or URI belongs to, ready for use by the caller.
+pub(crate) async fn owner(
+    registry: &Registry,
+    era: Era,
+    caller: &Caller,
+    kind: CallKind,
+    name: &str,
+) -> Result<Owner, Refusal> {
+    let Owner { server, added } = lookup(&registry.view(), era, kind, name)?;
+    Ok(Owner { server: usable(era, caller, &server).await?, added })
 }
 
 /// The server that a client's name or URI belongs to, usable or not.
@@ -58,45 +64,44 @@ pub(crate) fn lookup(view: &View, era: Era, kind: CallKind, name: &str) -> Resul
 }
 
 /// The server of a question of the filter.
-pub(crate) async fn target(registry: &Registry, era: Era, target: &Target) -> Result<Owner, Refusal> {
+pub(crate) async fn target(registry: &Registry, era: Era, caller: &Caller, target: &Target) -> Result<Owner, Refusal> {
     let (kind, name) = match target {
         Target::Server(name) => {
             let server = registry
                 .get(name)
                 .ok_or_else(|| Refusal::upstream(era, format!("Server {name} is not configured.")))?;
-            usable(era, &server).await?;
-            return Ok(Owner { server, added: 0..0 });
+            return Ok(Owner { server: usable(era, caller, &server).await?, added: 0..0 });
         }
         Target::Tool(name) => (CallKind::Tool, name),
         Target::Prompt(name) => (CallKind::Prompt, name),
         Target::Resource(uri) => (CallKind::Resource, uri),
     };
-    owner(registry, era, kind, name).await
+    owner(registry, era, caller, kind, name).await
 }
 
 /// How a server's messages become the client's.
 pub(crate) fn rules(registry: &Registry, server: &Server) -> Rules {
     let config = server.config();
     let view = registry.view();
-    // Without a prefix no URI changes.
-    let web_uris = if config.prefix.is_empty() { &[] } else { view.catalog.web_uris(&config.name) };
-    Rules::new(&config.name, &config.prefix, web_uris).with_editing(&view.editing)
+    Rules::new(&config.name, &config.prefix, &view.web_uris(server)).with_editing(&view.editing)
 }
 
-/// Whether a server can be used, in whatever era.
-async fn usable(era: Era, server: &Server) -> Result<(), Refusal> {
+/// A server as the caller sees it, if it can be used, in whatever era.
+async fn usable(era: Era, caller: &Caller, server: &Arc<Server>) -> Result<Arc<Server>, Refusal> {
+    let server = server.seen_by(era, caller)?;
     let unknown = || server.snapshot().eras().is_empty();
     // Opening a legacy session shows at once whether the server is there; a modern request is only routed.
-    let down = || era == Era::Modern && server.snapshot().state == State::Down;
+    let down = || era == Era::Modern && matches!(server.snapshot().state, State::Down | State::PerCaller);
     if unknown() || down() {
         // It may be there by now, or about to answer for the first time.
         let _ = tokio::time::timeout(PATIENCE, server.refresh()).await;
     }
     if !unknown() && !down() {
-        return Ok(());
+        return Ok(server);
     }
     let (name, snapshot) = (server.name(), server.snapshot());
     let why = match (&snapshot.error, snapshot.state) {
+        (Some(error), State::PerCaller) => format!("Server {name} {error}."),
         (Some(error), State::Down) => format!("Server {name} is down: it {error}."),
         _ => format!("Server {name} has not answered yet: try again."),
     };

@@ -154,6 +154,7 @@ async fn sweep(app: Arc<App>) {
             Ok(()) = views.changed() => {}
         }
         app.legacy_servers.sweep();
+        app.registry.sweep();
     }
 }
 

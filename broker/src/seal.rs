@@ -25,8 +25,13 @@ impl Seal {
 
     /// The seal of the secret in [`Self::ENV`], or a random one. Those of different purposes do not open one another's boxes.
     pub(crate) fn from_environment(purpose: &str) -> Self {
+        Self(XChaCha20Poly1305::new(&Self::key_from_environment(purpose).into()))
+    }
+
+    /// The key of a purpose by the secret in [`Self::ENV`], or a random one.
+    pub(crate) fn key_from_environment(purpose: &str) -> [u8; 32] {
         match std::env::var(Self::ENV) {
-            Ok(secret) if secret.len() >= Self::MIN_SECRET => Self::derive(purpose, &secret),
+            Ok(secret) if secret.len() >= Self::MIN_SECRET => derive(purpose, &secret),
             Ok(secret) => {
                 tracing::error!(
                     "{} has {} bytes, at least {} are needed: it is ignored and sessions end with this process",
@@ -34,9 +39,9 @@ impl Seal {
                     secret.len(),
                     Self::MIN_SECRET
                 );
-                Self::random()
+                random()
             }
-            Err(_) => Self::random(),
+            Err(_) => random(),
         }
     }
 
@@ -52,9 +57,7 @@ impl Seal {
 
     /// The seal of a secret.
     pub(crate) fn derive(purpose: &str, secret: &str) -> Self {
-        let prefix = format!("mcp-gateway {purpose} v1\0");
-        let digest: [u8; 32] = Sha256::new_with_prefix(prefix).chain_update(secret).finalize().into();
-        Self(XChaCha20Poly1305::new(&digest.into()))
+        Self(XChaCha20Poly1305::new(&derive(purpose, secret).into()))
     }
 
     /// A box around `value`.
@@ -72,6 +75,11 @@ impl Seal {
         let plain = self.0.decrypt(&XNonce::try_from(nonce).ok()?, sealed).ok()?;
         serde_json::from_slice(&plain).ok()
     }
+}
+
+fn derive(purpose: &str, secret: &str) -> [u8; 32] {
+    let prefix = format!("mcp-gateway {purpose} v1\0");
+    Sha256::new_with_prefix(prefix).chain_update(secret).finalize().into()
 }
 
 /// Random bytes of the operating system. Without them no session can be kept apart from another, so that ends the process;

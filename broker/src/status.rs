@@ -56,6 +56,10 @@ pub enum State {
     Connecting,
     /// Its lists are known.
     Ready,
+    /// It wants to know its caller, so the gateway itself can ask it nothing; callers that show who they are can use it. See
+    /// [`ServerStatus::error`].
+    #[serde(rename = "per-caller")]
+    PerCaller,
     /// It failed and is tried again; see [`ServerStatus::error`].
     Down,
 }

@@ -50,6 +50,7 @@ fn line(server: &ServerStatus) -> String {
     let state = match server.state {
         State::Connecting => "connecting",
         State::Ready => "ready",
+        State::PerCaller => "per-caller",
         State::Down => "down",
     };
     let mut line = format!("  {:<16} {state:<10}", server.name);

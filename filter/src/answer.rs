@@ -9,7 +9,7 @@ use protocol::answer::{Editor, Rules};
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
 use protocol::http::{Media, header};
-use protocol::resolve::Destination;
+use protocol::resolve::{Destination, Target};
 use protocol::sse;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType};
@@ -199,7 +199,7 @@ impl Stream {
         let body = self.original.take().filter(|body| body.len() as u64 == self.reader().position());
         let plugin = &shared.settings.plugin;
         let lost = format!("{server} {}", destination.session.as_deref().unwrap_or_default());
-        let headers = vec![
+        let mut headers = vec![
             (":method", "POST"),
             (":path", "/mcp"),
             (":authority", plugin.broker_authority.as_str()),
@@ -209,6 +209,11 @@ impl Stream {
             (header::SESSION_ID, self.session().unwrap_or_default()),
             (header::LOST_SESSION, lost.as_str()),
         ];
+        let servers = shared.servers();
+        // The session is this caller's alone.
+        let shown =
+            servers.iter().flat_map(|servers| servers.forward_headers(Era::Legacy, &Target::Server(server.clone())));
+        headers.extend(shown.filter_map(|name| Some((name, self.headers.get(name)?))));
         // As long as the call may take; the broker keeps the server's own limits.
         let timeout = Duration::from_secs(3600);
         let sent = body.as_deref().unwrap_or(NOTHING);

@@ -9,6 +9,7 @@ use crate::settings::Settings;
 use crate::{ended, host};
 use foldhash::fast::FixedState;
 use lru::LruCache;
+use protocol::caller::{Principal, Shown};
 use protocol::era::Era;
 use protocol::resolve::{Destination, Question, Target};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use std::rc::Rc;
 const ENTRIES: usize = 8192;
 const SLOTS: u64 = 16384;
 /// Changed when the form of [`Shared`] does.
-const FORMAT: &str = "3";
+const FORMAT: &str = "4";
 /// Servers whose credentials are kept.
 const CREDENTIALS: usize = 1024;
 
@@ -29,12 +30,19 @@ const CREDENTIALS: usize = 1024;
 pub(crate) struct Key {
     pub(crate) era: Era,
     pub(crate) session: Option<Rc<str>>,
+    /// Whose decision it is, where servers tell callers apart.
+    pub(crate) caller: Option<Principal>,
     pub(crate) target: Target,
 }
 
 impl Key {
-    pub(crate) fn question(&self) -> Question {
-        Question { era: self.era, session: self.session.as_deref().map(str::to_owned), target: self.target.clone() }
+    pub(crate) fn new(era: Era, session: Option<Rc<str>>, target: Target) -> Self {
+        Self { era, session, caller: None, target }
+    }
+
+    pub(crate) fn question(&self, shown: Shown) -> Question {
+        let session = self.session.as_deref().map(str::to_owned);
+        Question { era: self.era, session, shown, target: self.target.clone() }
     }
 
     fn slot(&self, settings: &Settings) -> String {

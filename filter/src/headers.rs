@@ -84,6 +84,12 @@ impl Headers {
         }
     }
 
+    /// The value of a header byte for byte, also where it is not text.
+    pub(crate) fn exact(&self, name: &str) -> Option<Vec<u8>> {
+        self.get(name)?;
+        host::check("reading a header", hostcalls::get_map_value_bytes(self.of, name))?
+    }
+
     /// Sets a header of the message; what has been read stays.
     pub(crate) fn set(&self, name: &str, value: &str) {
         if self.get(name) == Some(value) && !self.repeated(name) {

@@ -4,6 +4,7 @@ use crate::cache::{Decision, Key, Way};
 use crate::root::Shared;
 use crate::stream::Stream;
 use crate::{ended, host, news};
+use protocol::caller::Shown;
 use protocol::error::Refusal;
 use protocol::resolve::{Answer, CHANGED_PATH, Changed, Outcome, PATH};
 use proxy_wasm::hostcalls;
@@ -29,14 +30,14 @@ struct Open {
 }
 
 /// Asks the broker, unless it is being asked already. `false` if it cannot be asked.
-pub(crate) fn ask(shared: &Shared, key: &Key, timeout: Duration, stream: Weak<RefCell<Stream>>) -> bool {
+pub(crate) fn ask(shared: &Shared, key: &Key, shown: Shown, timeout: Duration, stream: Weak<RefCell<Stream>>) -> bool {
     let mut resolver = shared.resolver.borrow_mut();
     if let Some(open) = resolver.open.values_mut().find(|open| open.key == *key) {
         open.waiting.push(stream);
         return true;
     }
     let ended = key.session.as_deref().map_or(0, |session| ended::mark(&shared.settings, session));
-    let question = key.question();
+    let question = key.question(shown);
     let Some(token) = host::ask_broker(shared.root, &shared.settings, PATH, &question, timeout + GRACE) else {
         return false;
     };

@@ -1,9 +1,11 @@
 //! The broker's table of servers, ready for use.
 
 use protocol::answer::Rules;
+use protocol::era::Era;
 use protocol::naming::Table;
-use protocol::resolve::{ServerEntry, ServerTable};
+use protocol::resolve::{ServerEntry, ServerTable, Target};
 use protocol::route::CallKind;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What names mean.
@@ -13,6 +15,8 @@ pub(crate) struct Servers {
     names: Table,
     /// Sorted by name, each with how its answers are edited.
     entries: Vec<(ServerEntry, Rules)>,
+    /// Headers by which any of them tells callers apart.
+    forward_headers: BTreeSet<String>,
 }
 
 impl Servers {
@@ -20,7 +24,22 @@ impl Servers {
         let names = Table::new(table.servers.iter().map(|s| s.prefix.as_str()));
         let rules = |s: &ServerEntry| Rules::new(&s.name, &s.prefix, &[]).with_editing(&table.editing);
         let entries = table.servers.iter().map(|server| (server.clone(), rules(server))).collect();
-        Self { version: table.version.clone(), names, entries }
+        let forward_headers = table.servers.iter().flat_map(|server| server.forward_headers.iter().cloned()).collect();
+        Self { version: table.version.clone(), names, entries, forward_headers }
+    }
+
+    /// The headers by which servers may tell the caller apart that wants `target`. A session is one caller's, whatever is wanted.
+    pub(crate) fn forward_headers(&self, era: Era, target: &Target) -> Vec<&str> {
+        match target {
+            _ if self.forward_headers.is_empty() => Vec::new(),
+            _ if era == Era::Legacy => self.forward_headers.iter().map(String::as_str).collect(),
+            Target::Server(name) => {
+                let server = self.get(name);
+                server.iter().flat_map(|(server, _)| &server.forward_headers).map(String::as_str).collect()
+            }
+            // Such servers have a prefix.
+            Target::Tool(_) | Target::Prompt(_) | Target::Resource(_) => Vec::new(),
+        }
     }
 
     /// The server whose prefix a name or URI has, and where that stands in it.

@@ -4,6 +4,7 @@
 //! [`Answer`] as JSON. Anything else means that the broker is not available. `POST /table` takes a [`Report`] and gives [`News`];
 //! `POST /changed` takes a [`Changed`].
 
+use crate::caller::Shown;
 use crate::config::{Editing, Route};
 use crate::era::Era;
 use crate::error::Refusal;
@@ -37,6 +38,10 @@ pub struct Question {
     /// `Mcp-Session-Id` as the client sent it (legacy).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// What the client shows to servers that tell callers apart: all of it in a session, which is one caller's, else what the
+    /// target's server is sent.
+    #[serde(default, skip_serializing_if = "Shown::is_empty")]
+    pub shown: Shown,
     /// What is looked for.
     pub target: Target,
 }
@@ -91,6 +96,9 @@ pub struct Destination {
     /// Headers to set on requests to it: credentials, mostly. Names in lower case.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// Headers of the client that it is sent as they are. Names in lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward_headers: Vec<String>,
     /// `Mcp-Session-Id` of the upstream session; `None` for a server without sessions, and for modern calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
@@ -153,4 +161,7 @@ pub struct ServerEntry {
     pub prefix: String,
     /// Milliseconds until its answer has to begin.
     pub timeout_ms: u64,
+    /// Headers by which it tells callers apart. Names in lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward_headers: Vec<String>,
 }

@@ -21,6 +21,7 @@ pub use offer::{List, Offer};
 pub use template::matches as template_matches;
 
 use merge::{Merged, Share};
+use protocol::config::Cache;
 use protocol::era::Era;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -120,13 +121,19 @@ impl Catalog {
         merged.items.into_iter().filter(reachable).collect()
     }
 
-    /// How long [`Catalog::list`] may be kept, `now`.
-    pub fn freshness(&self, era: Era, kind: Kind, now: Instant) -> Freshness {
-        let lists = self.sources.iter().filter(|s| s.visible).filter_map(|s| Some(s.offer(era)?.list(kind)));
-        lists.fold(Freshness { ttl: MAX_AGE, private: false }, |all, list| Freshness {
-            ttl: all.ttl.min(list.ttl.saturating_sub(now.saturating_duration_since(list.fetched))),
-            private: all.private || list.private,
-        })
+    /// How long [`Catalog::list_for`] may be kept, `now`.
+    pub fn freshness(&self, era: Era, kind: Kind, own: &HashMap<String, Arc<List>>, now: Instant) -> Freshness {
+        let lists = self.sources.iter().filter_map(|source| {
+            let shared = || source.offer(era).filter(|_| source.visible).map(|offer| offer.list(kind));
+            own.get(&*source.name).or_else(shared)
+        });
+        let left = |list: &List| list.ttl.saturating_sub(now.saturating_duration_since(list.fetched));
+        // Nothing is said of lists that servers do not have.
+        let lists: Vec<_> = lists.filter(|list| list.ttl != Duration::MAX).collect();
+        Freshness {
+            ttl: lists.iter().map(|list| left(list)).min().unwrap_or(MAX_AGE),
+            private: lists.iter().any(|list| list.private),
+        }
     }
 
     /// A number that changes when the lists of a group do, down to a description.
@@ -198,7 +205,7 @@ impl Catalog {
 }
 
 /// The web URIs that a server lists, see [`Catalog::web_uris`].
-fn web_uris(source: &Source) -> Vec<String> {
+pub(crate) fn web_uris(source: &Source) -> Vec<String> {
     let web = |uri: &str| {
         ["http://", "https://"].iter().any(|s| uri.get(..s.len()).is_some_and(|h| h.eq_ignore_ascii_case(s)))
     };
@@ -214,8 +221,8 @@ fn web_uris(source: &Source) -> Vec<String> {
     uris.into_iter().collect()
 }
 
-/// No list is kept for longer without asking again.
-pub const MAX_AGE: Duration = Duration::from_secs(300);
+/// How long a list may be kept in which no server has a say.
+const MAX_AGE: Duration = Cache::DEFAULT_MAX_AGE;
 
 impl View {
     fn merge(era: Era, sources: &[Source], previous: &View) -> View {
@@ -306,7 +313,7 @@ fn merge_kind(era: Era, kind: Kind, sources: &[Source], own: &HashMap<String, Ar
         .map(|source| Share {
             name: source.name.clone(),
             prefix: source.prefix.clone(),
-            visible: source.visible,
+            visible: source.visible || own.contains_key(&*source.name),
             list: own.get(&*source.name).or_else(|| source.offer(era).map(|o| o.list(kind))).cloned(),
         })
         .collect();

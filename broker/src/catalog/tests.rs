@@ -142,8 +142,8 @@ fn a_clients_own_list_stands_in_for_the_shared_one() {
 fn freshness_is_the_shortest_that_is_left() {
     let catalog = merge(vec![source("a", "", &["x"], &[])]);
     let later = Instant::now() + Duration::from_secs(10);
-    let fresh = catalog.freshness(Era::Legacy, Kind::Tools, later);
+    let fresh = catalog.freshness(Era::Legacy, Kind::Tools, &HashMap::new(), later);
     assert!(fresh.ttl <= Duration::from_secs(50) && fresh.ttl > Duration::from_secs(40), "{fresh:?}");
     assert!(!fresh.private);
-    assert_eq!(catalog.freshness(Era::Modern, Kind::Tools, later).ttl, MAX_AGE);
+    assert_eq!(catalog.freshness(Era::Modern, Kind::Tools, &HashMap::new(), later).ttl, MAX_AGE);
 }

@@ -4,6 +4,7 @@ use super::endpoint::{FromFilter, Posted};
 use super::relay::{self, Messages};
 use super::scope::Scope;
 use super::{App, keepalive, reply};
+use crate::caller::Caller;
 use crate::session::Session;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -95,10 +96,12 @@ async fn one(
         // The batch has been admitted, and nothing in the headers is about one message of it.
         Ok(envelope) if !envelope.batch => {
             let (head, filter) = (Head::default(), FromFilter::default());
-            match Scope::of(app, Era::Legacy, &headers) {
-                Ok(scope) => {
+            let scope = Scope::of(app, Era::Legacy, &headers);
+            match scope.and_then(|scope| Ok((scope, Caller::of(&app.gateway(), &headers)?))) {
+                Ok((scope, caller)) => {
                     let resumes = false;
-                    let posted = Posted { head, headers: &headers, accepts, resumes, envelope, body, filter, scope };
+                    let posted =
+                        Posted { head, headers: &headers, accepts, resumes, envelope, body, filter, scope, caller };
                     relay::answer(app, session, &posted).await
                 }
                 Err(refusal) => Messages::one(refusal.body(envelope.id.as_ref())),

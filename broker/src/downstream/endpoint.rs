@@ -5,6 +5,7 @@ use super::scope::Scope;
 use super::splice::Splice;
 use super::{App, elsewhere, get, legacy, modern, reply};
 use crate::bridge;
+use crate::caller::Caller;
 use crate::peers::Message;
 use crate::resolve::{self, Owner};
 use crate::upstream::{Registry, Server};
@@ -39,6 +40,8 @@ pub(super) struct Posted<'a> {
     pub(super) filter: FromFilter<'a>,
     /// What it may see and use.
     pub(super) scope: Scope,
+    /// Who posted it.
+    pub(super) caller: Caller,
 }
 
 /// What only the filter may say about a message.
@@ -90,10 +93,10 @@ impl Posted<'_> {
         match self.filter.server {
             // Such a name is without its prefix already.
             Some(_) if self.scope.is_narrow() => Err(resolve::unknown(era, call.kind, &call.target.text)),
-            Some(server) => resolve::target(registry, era, &Target::Server(server.to_owned())).await,
+            Some(server) => resolve::target(registry, era, &self.caller, &Target::Server(server.to_owned())).await,
             None => {
                 self.scope.check(era, call.kind, &call.target.text)?;
-                resolve::owner(registry, era, call.kind, &call.target.text).await
+                resolve::owner(registry, era, &self.caller, call.kind, &call.target.text).await
             }
         }
     }
@@ -150,8 +153,8 @@ async fn handle(app: &Arc<App>, request: Request, from_filter: bool) -> Response
     };
     let answer = match (passed, admitted.verb) {
         (Some(passed), _) => passed,
-        (None, Verb::Get) => get::open(app, &head, &parts.headers, text(&parts.headers, names::LAST_EVENT_ID)).await,
-        (None, Verb::Delete) => get::delete(app, &head).await,
+        (None, Verb::Get) => get::open(app, &head, &parts.headers).await,
+        (None, Verb::Delete) => get::delete(app, &head, &parts.headers).await,
         (None, Verb::Post) => {
             let filter = if from_filter { FromFilter::read(&parts.headers) } else { FromFilter::default() };
             return post(app, &head, &parts.headers, body, admitted.era, accepts, filter).await;
@@ -178,14 +181,16 @@ async fn post(
             return reply::refusal(&refusal, id.as_ref(), accepts);
         }
     };
-    let scope = match Scope::of(app, era, headers) {
-        Ok(scope) => scope,
+    let scope = Scope::of(app, era, headers);
+    let (scope, caller) = match scope.and_then(|scope| Ok((scope, Caller::of(&app.gateway(), headers)?))) {
+        Ok(read) => read,
         Err(refusal) => {
             app.metrics.count(envelope.method.as_deref(), true);
             return reply::refusal(&refusal, envelope.id.as_ref(), accepts);
         }
     };
-    let posted = Posted { head: *head, headers, accepts, resumes: era == Era::Legacy, envelope, body, filter, scope };
+    let resumes = era == Era::Legacy;
+    let posted = Posted { head: *head, headers, accepts, resumes, envelope, body, filter, scope, caller };
     let answer = match era {
         Era::Legacy => legacy::post(app, &posted).await,
         Era::Modern => modern::post(app, &posted).await,
@@ -202,7 +207,7 @@ pub(super) fn unambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 

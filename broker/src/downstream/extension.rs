@@ -37,14 +37,14 @@ pub(super) async fn legacy(
     method: &str,
 ) -> Result<Response, Refusal> {
     within(posted, Era::Legacy, method)?;
-    let server = owner(app, Era::Legacy, session.asks_back(), method)?;
+    let server = owner(app, Era::Legacy, session.asks_back(), method)?.seen_by(Era::Legacy, &posted.caller)?;
     bridge::legacy(session, request(server, posted, id), posted.headers).await
 }
 
 /// Carries a modern client's request to the server that declares its extension.
 pub(super) async fn modern(app: &App, posted: &Posted<'_>, id: &Id, method: &str) -> Result<Response, Refusal> {
     within(posted, Era::Modern, method)?;
-    let server = owner(app, Era::Modern, false, method)?;
+    let server = owner(app, Era::Modern, false, method)?.seen_by(Era::Modern, &posted.caller)?;
     let name = posted.head.mcp_name.and_then(decode_value);
     bridge::modern(request(server, posted, id), method, name.as_deref(), posted.headers, app.ending.clone()).await
 }

@@ -1,34 +1,33 @@
 //! The GET streams of legacy clients, and the end of their sessions.
 
+use super::endpoint::text;
 use super::internal::missing_session;
 use super::scope::Scope;
 use super::{App, keepalive, reply};
 use crate::bridge;
-use crate::catalog::{Catalog, Group};
+use crate::caller::Caller;
+use crate::catalog::Group;
 use crate::resolve;
 use crate::session::{Reading, Session};
+use crate::upstream::Changes;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::Stream;
 use protocol::era::Era;
 use protocol::error::Refusal;
+use protocol::http::header as names;
 use protocol::route::Head;
 use protocol::sse;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Opens a stream, or resumes one: what the client's servers send on theirs, and changes of the lists.
-pub(super) async fn open(
-    app: &Arc<App>,
-    head: &Head<'_>,
-    headers: &HeaderMap,
-    last: Option<&str>,
-) -> Result<Response, Refusal> {
-    let session = find(app, head).await?;
+pub(super) async fn open(app: &Arc<App>, head: &Head<'_>, headers: &HeaderMap) -> Result<Response, Refusal> {
+    let (session, caller) = find(app, head, headers).await?;
     let unknown = |refusal: Refusal| Refusal::transport(400, refusal.code, refusal.message);
     let scope = Scope::of(app, Era::Legacy, headers).map_err(unknown)?;
-    if let Some(last) = last
+    if let Some(last) = text(headers, names::LAST_EVENT_ID)
         && let Some(resumed) = resumed(app, &session, last).await
     {
         return Ok(resumed);
@@ -38,7 +37,7 @@ pub(super) async fn open(
         let session = Arc::clone(&session);
         tokio::spawn(async move { upstream.listen(&session).await });
     }
-    Ok(reply::stream(events(app, session, reading, scope)))
+    Ok(reply::stream(events(app, session, caller, reading, scope)))
 }
 
 /// The stream of a call that the client lost, after the event that it got last: its id names the server that gave it.
@@ -50,26 +49,29 @@ async fn resumed(app: &Arc<App>, session: &Arc<Session>, last: &str) -> Option<R
 }
 
 /// Ends a session.
-pub(super) async fn delete(app: &Arc<App>, head: &Head<'_>) -> Result<Response, Refusal> {
-    let session = find(app, head).await?;
+pub(super) async fn delete(app: &Arc<App>, head: &Head<'_>, headers: &HeaderMap) -> Result<Response, Refusal> {
+    let (session, _) = find(app, head, headers).await?;
     app.sessions.end(&session, &app.limits()).await;
     Ok(reply::empty(200))
 }
 
-async fn find(app: &App, head: &Head<'_>) -> Result<Arc<Session>, Refusal> {
-    app.sessions.find(head.session.ok_or_else(missing_session)?, &app.limits()).await
+async fn find(app: &App, head: &Head<'_>, headers: &HeaderMap) -> Result<(Arc<Session>, Caller), Refusal> {
+    let caller = Caller::of(&app.gateway(), headers)?;
+    let session = app.sessions.find(head.session.ok_or_else(missing_session)?, &caller, &app.limits()).await?;
+    Ok((session, caller))
 }
 
 /// What the client's servers send on their streams, and changes of the lists, until the session ends.
 pub(super) fn events(
     app: &Arc<App>,
     session: Arc<Session>,
+    caller: Caller,
     mut reading: Reading,
     scope: Scope,
 ) -> impl Stream<Item = Bytes> + Send + use<> {
     let (sender, receiver) = mpsc::channel(1);
-    let (mut views, mut scope, ending) = (app.registry.views(), scope.follow(app), app.ending.clone());
-    let mut seen = versions(&views.borrow_and_update().catalog);
+    let mut changes = Changes::new(&app.registry, Era::Legacy, caller);
+    let (mut scope, ending) = (scope.follow(app), app.ending.clone());
     tokio::spawn(async move {
         // The head of an answer goes out with its first bytes.
         let mut next = Some(keepalive::COMMENT);
@@ -82,14 +84,8 @@ pub(super) fn events(
             }
             tokio::select! {
                 event = reading.next() => next = event,
-                changed = views.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    let now = versions(&views.borrow_and_update().catalog);
-                    let differing = Group::ALL.into_iter().zip(now.iter().zip(&seen)).filter(|(_, (a, b))| a != b);
-                    let groups: Vec<_> = differing.map(|(group, _)| group).collect();
-                    seen = now;
+                groups = changes.next() => {
+                    let Some(groups) = groups else { return };
                     if !tell(&reading, &sender, groups).await {
                         return;
                     }
@@ -117,10 +113,6 @@ async fn tell(reading: &Reading, client: &mpsc::Sender<Bytes>, groups: Vec<Group
         }
     }
     true
-}
-
-fn versions(catalog: &Catalog) -> [u64; 3] {
-    Group::ALL.map(|group| catalog.version(Era::Legacy, group))
 }
 
 fn list_changed(group: Group) -> Bytes {

@@ -1,6 +1,7 @@
 //! What only the filter may ask.
 
 use super::{App, elsewhere, reply};
+use crate::caller::Caller;
 use crate::peers::Message;
 use crate::resolve::{self, Owner};
 use crate::upstream::Way;
@@ -26,6 +27,9 @@ const TTL: u32 = 300;
 /// The same for a session's decision where there are replicas. One that was started anew has forgotten its sessions with servers,
 /// and its epoch, which is that of the others, does not tell.
 const REPLICAS_TTL: u32 = 30;
+
+/// The same for what depends on the caller, of whose servers no epoch tells.
+const TTL_OF_CALLER: u32 = 30;
 
 /// Bytes of the longest decision of another replica.
 const DECISION_LIMIT: usize = 1 << 20;
@@ -57,7 +61,8 @@ pub(super) async fn resolve(State(app): State<Arc<App>>, headers: HeaderMap, bod
         None => decide(&app, &question).await,
     };
     let outcome = outcome.unwrap_or_else(Outcome::Refuse);
-    let ttl = if app.has_replicas() && question.session.is_some() { REPLICAS_TTL } else { TTL };
+    let whole = if question.shown.is_empty() { TTL } else { TTL_OF_CALLER };
+    let ttl = if app.has_replicas() && question.session.is_some() { whole.min(REPLICAS_TTL) } else { whole };
     answer(&Answer { epoch, ttl, outcome })
 }
 
@@ -88,7 +93,7 @@ pub(super) async fn changed(State(app): State<Arc<App>>, headers: HeaderMap, bod
     if elsewhere::of_session(&app, Some(&session), message).await.is_some() {
         return reply::empty(204);
     }
-    if let Ok(session) = app.sessions.find(&session, &app.limits()).await
+    if let Ok(session) = app.sessions.known(&session, &app.limits()).await
         && let Some(upstream) = session.open_upstream(&server).await
     {
         upstream.lists_changed();
@@ -108,8 +113,9 @@ async fn read(passed: Result<Response, Refusal>) -> Result<Outcome, Refusal> {
 }
 
 async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal> {
+    let caller = Caller::showing(question.shown.clone());
     if question.era == Era::Modern {
-        let owner = resolve::target(&app.registry, Era::Modern, &question.target).await?;
+        let owner = resolve::target(&app.registry, Era::Modern, &caller, &question.target).await?;
         let way = owner.server.way(Era::Modern, false);
         return Ok(match straight(app, &owner, way) {
             Some(destination) => Outcome::Route(Destination { protocol_version: MODERN.to_owned(), ..destination }),
@@ -117,8 +123,8 @@ async fn decide(app: &Arc<App>, question: &Question) -> Result<Outcome, Refusal>
         });
     }
     let id = question.session.as_deref().ok_or_else(missing_session)?;
-    let session = app.sessions.find(id, &app.limits()).await?;
-    let owner = resolve::target(&app.registry, Era::Legacy, &question.target).await?;
+    let session = app.sessions.find(id, &caller, &app.limits()).await?;
+    let owner = resolve::target(&app.registry, Era::Legacy, &caller, &question.target).await?;
     let Some(destination) = straight(app, &owner, session.way(&owner.server)) else { return Ok(Outcome::Bridge) };
     let upstream = session.upstream(&owner.server).await?;
     Ok(Outcome::Route(Destination {
@@ -141,9 +147,10 @@ fn straight(app: &App, owner: &Owner, way: Option<Way>) -> Option<Destination> {
         route: view.route(&config.name)?.clone(),
         path: url[Position::BeforePath..Position::AfterQuery].to_owned(),
         headers: config.headers.clone(),
+        forward_headers: config.forward_headers.clone(),
         session: None,
         protocol_version: String::new(),
-        web_uris: view.catalog.web_uris(&config.name).into(),
+        web_uris: view.web_uris(&owner.server),
     })
 }
 

@@ -3,7 +3,6 @@
 use super::capabilities::capabilities;
 use super::endpoint::Posted;
 use super::internal::missing_session;
-use super::scope::Scope;
 use super::splice::Splice;
 use super::{App, batch, elsewhere, extension, lists, notices, reply, tasks};
 use crate::bridge;
@@ -12,7 +11,7 @@ use crate::peers::Message;
 use crate::resolve::{self, Owner};
 use crate::session::Session;
 use crate::session::id::ClientSaid;
-use crate::upstream::{UpstreamError, gateway_info};
+use crate::upstream::{Seen, UpstreamError, gateway_info};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use protocol::era::{Era, Revision};
@@ -79,7 +78,7 @@ pub(super) async fn message(
 
 async fn session(app: &App, posted: &Posted<'_>) -> Result<Arc<Session>, Refusal> {
     let id = posted.head.session.ok_or_else(missing_session)?;
-    app.sessions.find(id, &app.limits()).await
+    app.sessions.find(id, &posted.caller, &app.limits()).await
 }
 
 async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id: &Id) -> Result<Response, Refusal> {
@@ -97,13 +96,13 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
             done()
         }
         method @ ("resources/subscribe" | "resources/unsubscribe") => {
-            subscribe(app, session, method, envelope.uri.as_ref(), &posted.scope).await?;
+            subscribe(app, session, method, posted).await?;
             done()
         }
         "completion/complete" => complete(app, session, posted, id).await,
         method => {
             if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.method() == method) {
-                let result = lists::legacy(app, session, kind, envelope.cursor.as_deref(), &posted.scope).await?;
+                let result = lists::legacy(app, session, kind, posted).await?;
                 return Ok(reply::result(accepts, id, &result));
             }
             if let Early::Call(call) = early(envelope, true) {
@@ -158,13 +157,13 @@ pub(super) async fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Re
     })?;
     let revision = Revision::negotiate(&params.protocol_version);
     let client = ClientSaid { capabilities: params.capabilities.unwrap_or_default(), info: params.client_info };
-    let (session, id_of_session) = app.sessions.create(revision, client, &app.limits()).await;
+    let (session, id_of_session) = app.sessions.create(revision, client, &posted.caller, &app.limits()).await;
     let result = format!(
         "{{\"protocolVersion\":\"{}\",\"capabilities\":{},\"serverInfo\":{}{}}}",
         revision.as_str(),
         capabilities(app, Era::Legacy),
         gateway_info(),
-        instructions(app, Era::Legacy, session.asks_back(), &posted.scope),
+        instructions(app, Era::Legacy, session.asks_back(), posted).await,
     );
     let mut response = reply::result(posted.accepts, id, &result);
     if let Ok(value) = HeaderValue::from_str(&id_of_session) {
@@ -174,11 +173,12 @@ pub(super) async fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Re
 }
 
 /// What the servers say of themselves, each under its name: a member to add to a result, or nothing.
-pub(super) fn instructions(app: &App, era: Era, asks_back: bool, scope: &Scope) -> String {
-    let view = app.registry.view();
+pub(super) async fn instructions(app: &App, era: Era, asks_back: bool, posted: &Posted<'_>) -> String {
+    let Posted { scope, caller, .. } = posted;
+    let Seen { view, servers } = app.registry.introduced_to(era, caller).await;
     let shown = scope.servers(era, &view.catalog);
     let mut all = scope.description().map_or_else(String::new, |text| format!("{}\n\n", text.trim()));
-    for server in &view.servers {
+    for server in &servers {
         if shown.as_ref().is_some_and(|shown| !shown.contains(server.name())) {
             continue;
         }
@@ -194,17 +194,13 @@ pub(super) fn instructions(app: &App, era: Era, asks_back: bool, scope: &Scope) 
     if all.is_empty() { all } else { format!(",\"instructions\":{}", quote(all.trim_end())) }
 }
 
-async fn subscribe(
-    app: &App,
-    session: &Arc<Session>,
-    method: &str,
-    uri: Option<&Text>,
-    scope: &Scope,
-) -> Result<(), Refusal> {
+async fn subscribe(app: &App, session: &Arc<Session>, method: &str, posted: &Posted<'_>) -> Result<(), Refusal> {
+    let Posted { scope, caller, .. } = posted;
     let invalid = |message: String| Refusal::answer(Era::Legacy, code::INVALID_PARAMS, message);
+    let uri = posted.envelope.uri.as_ref();
     let uri = uri.ok_or_else(|| invalid("params.uri has to be there, a string of at most 8 KiB.".to_owned()))?;
     scope.check(Era::Legacy, CallKind::Resource, &uri.text)?;
-    let owner = resolve::owner(&app.registry, Era::Legacy, CallKind::Resource, &uri.text).await?;
+    let owner = resolve::owner(&app.registry, Era::Legacy, caller, CallKind::Resource, &uri.text).await?;
     let (own, server) = (owner.own_name(&uri.text), owner.server);
     let upstream = session.upstream(&server).await?;
     if !upstream.session.capabilities.resources.is_some_and(|resources| resources.subscribe) {
@@ -253,5 +249,5 @@ pub(super) async fn completed<'a>(app: &App, era: Era, posted: &'a Posted<'_>) -
         }
     };
     posted.scope.check(era, kind, &target.text)?;
-    Ok((resolve::owner(&app.registry, era, kind, &target.text).await?, target))
+    Ok((resolve::owner(&app.registry, era, &posted.caller, kind, &target.text).await?, target))
 }

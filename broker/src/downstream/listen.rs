@@ -1,11 +1,11 @@
 //! `subscriptions/listen`: the stream on which modern clients hear of changes.
 
 use super::endpoint::Posted;
-use super::scope::{Followed, Scope};
+use super::scope::Followed;
 use super::{App, keepalive, reply, tasks};
 use crate::catalog::{Group, Kind};
 use crate::resolve;
-use crate::upstream::{Envelope, Leg, Server, View, Way, gateway_info};
+use crate::upstream::{Changes, Envelope, Leg, Server, Way, gateway_info};
 use axum::response::Response;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
@@ -101,22 +101,25 @@ pub(super) async fn open(app: &Arc<App>, posted: &Posted<'_>, id: &Id) -> Result
         let message = "subscriptions/listen is answered with a stream: Accept has to name text/event-stream.";
         return Err(Refusal::transport(406, code::TRANSPORT, message));
     }
-    let granted = subscribe(app, &filter, &posted.scope).await;
+    let granted = subscribe(app, &filter, posted).await;
     let (sender, receiver) = mpsc::channel(16);
     let first = acknowledgement(app, id, &filter, &granted);
-    let scope = posted.scope.clone().follow(app);
-    tokio::spawn(pump(Arc::clone(app), id.clone(), filter, scope, granted, first, sender));
+    let changes = Changes::new(&app.registry, Era::Modern, posted.caller.clone());
+    let told = (changes, posted.scope.clone().follow(app));
+    tokio::spawn(pump(Arc::clone(app), id.clone(), filter, told, granted, first, sender));
     Ok(reply::stream(keepalive::with_comments(receiver)))
 }
 
 /// Subscribes at the servers that have the resources and tasks; those that do not grant anything are left out.
-async fn subscribe(app: &App, filter: &Filter, scope: &Scope) -> Vec<Granted> {
+async fn subscribe(app: &App, filter: &Filter, posted: &Posted<'_>) -> Vec<Granted> {
+    let Posted { scope, caller, .. } = posted;
     let mut by_server: BTreeMap<String, (Arc<Server>, Own)> = BTreeMap::new();
     let mut of = |server: Arc<Server>, add: &dyn Fn(&mut Own)| {
         add(&mut by_server.entry(server.name().to_owned()).or_insert_with(|| (server, Own::default())).1);
     };
     for uri in filter.resource_subscriptions.iter().filter(|uri| scope.has(Kind::Resources, uri)) {
-        let Ok(owner) = resolve::owner(&app.registry, Era::Modern, CallKind::Resource, uri).await else { continue };
+        let owner = resolve::owner(&app.registry, Era::Modern, caller, CallKind::Resource, uri).await;
+        let Ok(owner) = owner else { continue };
         let own = owner.own_name(uri);
         let server = owner.server;
         let subscribes = server
@@ -128,7 +131,7 @@ async fn subscribe(app: &App, filter: &Filter, scope: &Scope) -> Vec<Granted> {
         of(server, &|all| _ = all.uris.insert(own.clone()));
     }
     for id in &filter.task_ids {
-        let Some((server, own)) = tasks::lookup(app, id) else { continue };
+        let Some((server, own)) = tasks::lookup(app, caller, id) else { continue };
         of(server, &|all| _ = all.tasks.insert(own.clone()));
     }
     let asked = by_server.into_values().map(|(server, own)| async move {
@@ -211,8 +214,8 @@ fn acknowledgement(app: &App, id: &Id, filter: &Filter, granted: &[Granted]) -> 
         members.push(format!("\"resourceSubscriptions\":[{}]", uris.join(",")));
     }
     let told = |id: &&String| {
-        tasks::lookup(app, id).is_some_and(|(server, own)| {
-            granted.iter().any(|g| g.server.name() == server.name() && g.own.tasks.contains(&own))
+        tasks::named(id).is_some_and(|(server, own)| {
+            granted.iter().any(|g| g.server.name() == server && g.own.tasks.contains(&own))
         })
     };
     let tasks: Vec<_> = filter.task_ids.iter().filter(told).map(|id| quote(id)).collect();
@@ -233,14 +236,11 @@ async fn pump(
     app: Arc<App>,
     id: Id,
     filter: Filter,
-    mut scope: Followed,
+    (mut changes, mut scope): (Changes, Followed),
     granted: Vec<Granted>,
     first: String,
     client: mpsc::Sender<Bytes>,
 ) {
-    let mut views = app.registry.views();
-    let versions = |view: &View| Group::ALL.map(|group| view.catalog.version(Era::Modern, group));
-    let mut seen = versions(&views.borrow_and_update());
     let tell = |group: Group| {
         let wanted = match group {
             Group::Tools => filter.tools_list_changed,
@@ -259,14 +259,9 @@ async fn pump(
         }
         tokio::select! {
             Some((server, data)) = updates.next() => out.extend(updated(&app, &server, &id, &data)),
-            changed = views.changed() => {
-                if changed.is_err() {
-                    break;
-                }
-                let now = versions(&views.borrow_and_update());
-                let differing = Group::ALL.into_iter().zip(now.iter().zip(&seen)).filter(|(_, (a, b))| a != b);
-                out.extend(differing.filter_map(|(group, _)| tell(group)));
-                seen = now;
+            changed = changes.next() => {
+                let Some(changed) = changed else { break };
+                out.extend(changed.into_iter().filter_map(tell));
             }
             groups = scope.changed() => out.extend(groups.into_iter().filter_map(tell)),
             () = app.ending.cancelled() => break,

@@ -2,10 +2,9 @@
 
 use super::App;
 use super::endpoint::Posted;
-use super::scope::Scope;
 use crate::catalog::{Item, Kind, List, crossed};
 use crate::session::Session;
-use crate::upstream::{Way, gateway_info};
+use crate::upstream::{Seen, Way, gateway_info, shown};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use futures::future::join_all;
@@ -18,59 +17,61 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The list that a legacy client gets: what a server lists for clients of its capabilities, and of a server that changed its list
-/// in the client's own session that one.
-pub(super) async fn legacy(
-    app: &App,
-    session: &Session,
-    kind: Kind,
-    cursor: Option<&str>,
-    scope: &Scope,
-) -> Result<String, Refusal> {
-    let view = app.registry.refreshed().await;
+/// The list that a legacy client gets: what a server lists for clients of its capabilities, of a server that changed its list in
+/// the client's own session that one, and of a server that tells callers apart what it lists for this one.
+pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, posted: &Posted<'_>) -> Result<String, Refusal> {
+    let Seen { view, servers } = app.registry.seen_by(Era::Legacy, &posted.caller).await;
     let (params, upstreams) = (session.list_params(), session.open_upstreams());
-    let lists = view.servers.iter().map(async |server| {
-        let upstream = upstreams.iter().find(|upstream| upstream.server.name() == server.name());
-        let own = match upstream {
+    let lists = servers.iter().map(async |server| {
+        let own = || server.principal().map(|_| shown(&server.snapshot(), Era::Legacy, kind));
+        if !server.snapshot().is_ready() {
+            return Some((server.name().to_owned(), own()?));
+        }
+        let upstream = upstreams.iter().find(|upstream| upstream.server.is(server));
+        let changed = match upstream {
             Some(upstream) => upstream.own_list(kind).await,
             None => None,
         };
-        let list = match (own, &params) {
+        let list = match (changed, &params) {
             // Its legacy leg serves others.
             (None, _) if session.way(server) != server.way(Era::Legacy, false) => {
                 server.snapshot().offer(Era::Legacy, Way::Crossed).map(|offer| Arc::clone(offer.list(kind)))
             }
             (None, Some(params)) => server.list_in(params, kind).await,
-            (own, _) => own,
+            (changed, _) => changed,
         };
-        Some((server.name().to_owned(), list?))
+        Some((server.name().to_owned(), list.or_else(own)?))
     });
     let differing: HashMap<String, Arc<List>> = join_all(lists).await.into_iter().flatten().collect();
-    let items = scope.shown(kind, view.catalog.list_for(Era::Legacy, kind, &differing));
+    let items = posted.scope.shown(kind, view.catalog.list_for(Era::Legacy, kind, &differing));
     let older = Some(session.revision).filter(|revision| kind == Kind::Tools && is_older(*revision));
-    let page = page(app, Era::Legacy, kind, &items, cursor, |json| tool(json, older?))?;
+    let page = page(app, Era::Legacy, kind, &items, posted.envelope.cursor.as_deref(), |json| tool(json, older?))?;
     Ok(format!("{{{},{page}}}", meta()))
 }
 
 /// The list that a modern client gets: of servers that are used in the legacy era, what they list for clients that declare
-/// the same (`capabilities`, raw JSON).
+/// the same (`capabilities`, raw JSON), and of those that tell callers apart what they list for this one.
 pub(super) async fn modern(app: &App, kind: Kind, posted: &Posted<'_>, capabilities: &str) -> Result<String, Refusal> {
-    let view = app.registry.refreshed().await;
-    let catalog = &view.catalog;
-    let lists = view.servers.iter().map(async |server| {
-        if server.way(Era::Modern, false) != Some(Way::Crossed) {
-            return None;
-        }
-        let params = app.legacy_servers.list_params(server, capabilities)?;
-        let list = server.list_in(&params, kind).await?;
-        Some((server.name().to_owned(), Arc::new(crossed(Era::Legacy, kind, &list))))
+    let seen = app.registry.seen_by(Era::Modern, &posted.caller).await;
+    let catalog = &seen.view.catalog;
+    let lists = seen.servers.iter().map(async |server| {
+        let projected = async {
+            if server.way(Era::Modern, false) != Some(Way::Crossed) {
+                return None;
+            }
+            let params = app.legacy_servers.list_params(server, capabilities)?;
+            let list = server.list_in(&params, kind).await?;
+            Some(Arc::new(crossed(Era::Legacy, kind, &list)))
+        };
+        let own = || server.principal().map(|_| shown(&server.snapshot(), Era::Modern, kind));
+        Some((server.name().to_owned(), projected.await.or_else(own)?))
     });
     let differing: HashMap<String, Arc<List>> = join_all(lists).await.into_iter().flatten().collect();
     let items = posted.scope.shown(kind, catalog.list_for(Era::Modern, kind, &differing));
     let page = page(app, Era::Modern, kind, &items, posted.envelope.cursor.as_deref(), |_| None)?;
-    let freshness = catalog.freshness(Era::Modern, kind, Instant::now());
+    let freshness = catalog.freshness(Era::Modern, kind, &differing, Instant::now());
     // Others see another list at the same address.
-    let private = freshness.private || posted.scope.is_narrow();
+    let private = freshness.private || posted.scope.is_narrow() || seen.is_private();
     let (ttl, scope) = (freshness.ttl.as_millis(), if private { "private" } else { "public" });
     let members = format!("{page},\"ttlMs\":{ttl},\"cacheScope\":\"{scope}\"");
     Ok(complete(&members))

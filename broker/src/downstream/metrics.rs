@@ -89,7 +89,12 @@ impl Metrics {
         registry.register("pooled_sessions", "Sessions with legacy servers for modern clients", gauge(pooled));
         registry.register("held_calls", "Calls that wait for a modern client's answers", gauge(held));
         let servers = Family::<ServerState, Gauge>::default();
-        for (label, state) in [("connecting", State::Connecting), ("ready", State::Ready), ("down", State::Down)] {
+        for (label, state) in [
+            ("connecting", State::Connecting),
+            ("ready", State::Ready),
+            ("per-caller", State::PerCaller),
+            ("down", State::Down),
+        ] {
             let status = app.registry.status();
             let count = status.borrow().servers.iter().filter(|s| s.state == state).count();
             servers.get_or_create(&ServerState { state: label }).set(i64::try_from(count).unwrap_or(i64::MAX));

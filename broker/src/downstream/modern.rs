@@ -3,7 +3,6 @@
 use super::capabilities::capabilities;
 use super::endpoint::Posted;
 use super::legacy::{NO_COMPLETION, completed, instructions};
-use super::scope::Scope;
 use super::{App, elsewhere, extension, listen, lists, reply, tasks};
 use crate::bridge;
 use crate::catalog::Kind;
@@ -32,7 +31,7 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
     };
     let method = envelope.method.as_deref().unwrap_or_default();
     match method {
-        "server/discover" => Ok(reply::result(posted.accepts, id, &discover(app, &posted.scope))),
+        "server/discover" => Ok(reply::result(posted.accepts, id, &discover(app, posted).await)),
         "subscriptions/listen" => listen::open(app, posted, id).await,
         "tasks/get" | "tasks/update" | "tasks/cancel" => tasks::modern(app, posted, id, method).await,
         "completion/complete" => {
@@ -89,12 +88,12 @@ async fn forward(
 }
 
 /// The result of `server/discover`. What it says changes with the servers, so nobody is to keep it for long.
-fn discover(app: &App, scope: &Scope) -> String {
+async fn discover(app: &App, posted: &Posted<'_>) -> String {
     let versions: Vec<_> = SUPPORTED_MODERN.iter().map(|version| quote(version)).collect();
     lists::complete(&format!(
         "\"supportedVersions\":[{}],\"capabilities\":{}{},\"ttlMs\":0,\"cacheScope\":\"private\"",
         versions.join(","),
         capabilities(app, Era::Modern),
-        instructions(app, Era::Modern, false, scope),
+        instructions(app, Era::Modern, false, posted).await,
     ))
 }

@@ -6,6 +6,7 @@ use super::endpoint::{FromFilter, Posted, head, unambiguous};
 use super::relay::{self, Messages};
 use super::scope::Scope;
 use super::{App, batch, elsewhere, get, keepalive, legacy, reply};
+use crate::caller::Caller;
 use crate::peers::Message;
 use crate::session::Session;
 use crate::upstream::random_id;
@@ -203,10 +204,14 @@ fn accept(
         .transpose()
         .map_err(|_| Refusal::transport(503, code::TRANSPORT, "Too many requests are under way: wait for answers."))?;
     let scope = Scope::of(app, Era::Legacy, &headers)?;
+    let caller = Caller::of(&app.gateway(), &headers)?;
+    if session.as_ref().is_some_and(|session| !session.is_of(&caller)) {
+        return Err(Refusal::unknown_session());
+    }
     let (app, connection) = (Arc::clone(app), Arc::clone(connection));
     tokio::spawn(async move {
         let (head, accepts, filter) = (Head::default(), Accepts::BOTH, FromFilter::default());
-        let posted = Posted { head, headers: &headers, accepts, resumes: false, envelope, body, filter, scope };
+        let posted = Posted { head, headers: &headers, accepts, resumes: false, envelope, body, filter, scope, caller };
         let answering = async {
             let messages = match &session {
                 Some(session) if posted.envelope.batch => {
@@ -230,16 +235,16 @@ fn accept(
 async fn initialize(app: &Arc<App>, connection: &Arc<Connection>, posted: &Posted<'_>) -> Result<Response, Refusal> {
     let response = legacy::initialize(app, posted).await?;
     let id = response.headers().get(names::SESSION_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let session = app.sessions.find(id, &app.limits()).await?;
+    let session = app.sessions.find(id, &posted.caller, &app.limits()).await?;
     if connection.session.set(Arc::clone(&session)).is_err() {
         app.sessions.end(&session, &app.limits()).await;
         let message = "The session is initialized already.";
         return Err(Refusal::transport(400, code::INVALID_REQUEST, message));
     }
-    let (app, connection) = (Arc::clone(app), Arc::clone(connection));
+    let (app, connection, caller) = (Arc::clone(app), Arc::clone(connection), posted.caller.clone());
     let (reading, scope) = (session.streams.open(), posted.scope.clone());
     tokio::spawn(async move {
-        let own = get::events(&app, Arc::clone(&session), reading, scope);
+        let own = get::events(&app, Arc::clone(&session), caller, reading, scope);
         tokio::pin!(own);
         while let Some(Some(event)) = connection.ended.run_until_cancelled(own.next()).await {
             if connection.events.send(event).await.is_err() {

@@ -7,6 +7,7 @@ use super::endpoint::Posted;
 use super::splice::Splice;
 use super::{App, reply};
 use crate::bridge;
+use crate::caller::Caller;
 use crate::resolve;
 use crate::session::Session;
 use crate::upstream::{Server, TASKS, UpstreamError, Way};
@@ -38,7 +39,7 @@ pub(super) async fn legacy(
 ) -> Option<Result<Response, Refusal>> {
     match posted.envelope.method.as_deref()? {
         "tasks/list" => {
-            let page = list(app, session, posted.envelope.cursor.as_deref()).await;
+            let page = list(app, session, posted).await;
             Some(page.map(|page| reply::result(posted.accepts, id, &page)))
         }
         "tasks/get" | "tasks/result" | "tasks/cancel" => Some(
@@ -61,11 +62,18 @@ pub(super) async fn modern(app: &App, posted: &Posted<'_>, id: &Id, method: &str
 }
 
 /// The server that runs a task, if it is reached within the modern era, and the task's id there.
-pub(super) fn lookup(app: &App, id: &str) -> Option<(Arc<Server>, String)> {
-    let made = untag(quote(id).as_bytes())?;
-    let server = app.registry.get(&made.server)?;
+pub(super) fn lookup(app: &App, caller: &Caller, id: &str) -> Option<(Arc<Server>, String)> {
+    let (server, own) = named(id)?;
+    let server = app.registry.get(&server)?.seen_by(Era::Modern, caller).ok()?;
     let direct = server.way(Era::Modern, false) == Some(Way::Direct);
-    direct.then_some((server, unquote(made.raw.as_bytes())?.into_owned()))
+    direct.then_some((server, own))
+}
+
+/// The name of the server that runs a task, and the task's id there.
+pub(super) fn named(id: &str) -> Option<(String, String)> {
+    let made = untag(quote(id).as_bytes())?;
+    let own = unquote(made.raw.as_bytes())?.into_owned();
+    Some((made.server, own))
 }
 
 /// Whether a modern request declares that its client knows tasks.
@@ -97,7 +105,8 @@ async fn task(app: &App, era: Era, asks_back: bool, posted: &Posted<'_>) -> Resu
     let unknown = || invalid(format!("Task not found: {}", task.text));
     let made = untag(&task.raw.bytes).ok_or_else(unknown)?;
     let server = app.registry.get(&made.server).ok_or_else(unknown)?;
-    let server = resolve::target(&app.registry, era, &Target::Server(server.name().to_owned())).await?.server;
+    let target = Target::Server(server.name().to_owned());
+    let server = resolve::target(&app.registry, era, &posted.caller, &target).await?.server;
     if server.way(era, asks_back) != Some(Way::Direct) {
         let (name, era) = (server.name(), if era == Era::Legacy { "2026-07-28" } else { "2025-11-25" });
         return Err(invalid(format!(
@@ -126,14 +135,14 @@ struct Page<'a> {
 }
 
 /// One server's page after another: the tasks of every server that lists its own to this session.
-async fn list(app: &App, session: &Arc<Session>, cursor: Option<&str>) -> Result<String, Refusal> {
+async fn list(app: &App, session: &Arc<Session>, posted: &Posted<'_>) -> Result<String, Refusal> {
     let bad = || {
         let message = "params.cursor is not one that the gateway gave for this list.";
         Refusal::answer(Era::Legacy, code::INVALID_PARAMS, message)
     };
-    let view = app.registry.view();
-    let servers: Vec<_> = view.servers.iter().filter(|server| lists_tasks(server, session)).collect();
-    let (mut at, mut own) = match cursor {
+    let seen = app.registry.seen_by(Era::Legacy, &posted.caller).await;
+    let servers: Vec<_> = seen.servers.iter().filter(|server| lists_tasks(server, session)).collect();
+    let (mut at, mut own) = match posted.envelope.cursor.as_deref() {
         None | Some("") => (0, None),
         Some(cursor) => {
             let (name, own) = place(cursor).ok_or_else(bad)?;

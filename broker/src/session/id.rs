@@ -5,6 +5,7 @@
 //! sessions.
 
 use crate::seal::{Seal, random};
+use protocol::caller::Principal;
 use protocol::era::Revision;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -46,7 +47,7 @@ impl FromStr for Handle {
 }
 
 /// What an id says.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
     /// Which session.
     #[serde(rename = "h")]
@@ -63,6 +64,9 @@ pub struct Claims {
     /// The internal port of the replica that made it, if others can reach that.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub home: Option<SocketAddr>,
+    /// Whose it is, if it showed something of itself.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
     /// What the client said of itself; `None` if that is too long for an id, so that only memory has it.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientSaid>,
@@ -135,6 +139,7 @@ mod tests {
             issued: 1,
             expires: 2,
             home: None,
+            principal: None,
             client: Some(ClientSaid {
                 capabilities: RawValue::from_string(capabilities.to_owned()).unwrap(),
                 info: Some(RawValue::from_string(r#"{"name":"é"}"#.to_owned()).unwrap()),

@@ -1,14 +1,16 @@
 //! One client's session.
 
-use super::id::{ClientSaid, Handle};
+use super::id::{Claims, ClientSaid, Handle};
 use super::place::Kept;
 use super::shared::kept::{Field, Raw, Subscriptions};
 use super::shared::{self, Shared};
 use super::streams::Streams;
 use super::upstream::{self, Slot, Upstream};
+use crate::caller::Caller;
 use crate::crossing::legacy_client::Crossing;
 use crate::upstream::{Registry, Server, Way};
 use bytes::Bytes;
+use protocol::caller::Principal;
 use protocol::config::OnSessionLoss;
 use protocol::era::{Era, Revision};
 use protocol::error::Refusal;
@@ -38,6 +40,7 @@ pub struct Session {
     pub streams: Arc<Streams>,
     pub(super) registry: Arc<Registry>,
     pub(super) shared: Arc<Shared>,
+    principal: Option<Principal>,
     client: ClientSaid,
     begun: Instant,
     /// Milliseconds from `begun` to the last use.
@@ -68,13 +71,8 @@ pub struct InFlight {
 }
 
 impl Session {
-    pub(super) fn new(
-        handle: Handle,
-        revision: Revision,
-        expires: u64,
-        client: ClientSaid,
-        (registry, shared): (Arc<Registry>, Arc<Shared>),
-    ) -> Self {
+    pub(super) fn new(claims: Claims, client: ClientSaid, (registry, shared): (Arc<Registry>, Arc<Shared>)) -> Self {
+        let Claims { handle, revision, expires, principal, .. } = claims;
         Self {
             handle,
             revision,
@@ -82,6 +80,7 @@ impl Session {
             streams: Arc::default(),
             registry,
             shared,
+            principal,
             client,
             begun: Instant::now(),
             used: AtomicU64::new(0),
@@ -101,6 +100,11 @@ impl Session {
         }
         self.is_kept.store(true, Ordering::Relaxed);
         self
+    }
+
+    /// Whether it is this caller's.
+    pub fn is_of(&self, caller: &Caller) -> bool {
+        self.principal == caller.principal()
     }
 
     /// Notes that the client used the session.
@@ -223,11 +227,7 @@ impl Session {
             if self.ended.is_cancelled() {
                 return Err(Refusal::unknown_session());
             }
-            if state
-                .upstreams
-                .get(server.name())
-                .is_none_or(|slot| !Arc::ptr_eq(&slot.server, server) || slot.way != way)
-            {
+            if state.upstreams.get(server.name()).is_none_or(|slot| !slot.server.is(server) || slot.way != way) {
                 state.opened += 1;
                 let slot = upstream::open(self, server, state.opened);
                 if let Some(outdated) = state.upstreams.insert(server.name().to_owned(), slot) {

@@ -4,6 +4,7 @@ use super::Session;
 use super::ends::{End, Ends};
 use super::id::{Claims, ClientSaid, Handle, Key, LIFETIME, now};
 use super::shared::{self, News, Shared};
+use crate::caller::Caller;
 use crate::upstream::Registry;
 use futures::StreamExt as _;
 use protocol::config::Limits;
@@ -56,23 +57,38 @@ impl Store {
     }
 
     /// Opens a session: it and its id. Sessions beyond the limit end, those first that were not used for longest.
-    pub async fn create(&self, revision: Revision, client: ClientSaid, limits: &Limits) -> (Arc<Session>, String) {
+    pub async fn create(
+        &self,
+        revision: Revision,
+        client: ClientSaid,
+        caller: &Caller,
+        limits: &Limits,
+    ) -> (Arc<Session>, String) {
         let issued = now();
         let expires = issued + LIFETIME.as_secs().max(limits.session_idle_seconds);
         let handle = Handle::random();
         let home = self.home;
-        let mut claims = Claims { handle, revision, issued, expires, home, client: Some(client.clone()) };
+        let (principal, said) = (caller.principal(), Some(client.clone()));
+        let mut claims = Claims { handle, revision, issued, expires, home, principal, client: said };
         let id = self.key.seal(&mut claims);
-        let session = Arc::new(self.session(handle, revision, expires, client));
-        if claims.client.is_none() {
+        let is_too_long = claims.client.is_none();
+        let session = Arc::new(self.session(claims, client));
+        if is_too_long {
             session.keep_client().await;
         }
         self.evict(self.lock().insert(&session, limits));
         (session, id)
     }
 
-    /// The session of an id, which counts as used now. 404 for an id that is unknown, expired, or of an ended session.
-    pub async fn find(&self, id: &str, limits: &Limits) -> Result<Arc<Session>, Refusal> {
+    /// The session of an id, which counts as used now. 404 for an id that is unknown, expired, or of an ended session, and for one
+    /// of another caller.
+    pub async fn find(&self, id: &str, caller: &Caller, limits: &Limits) -> Result<Arc<Session>, Refusal> {
+        let session = self.known(id, limits).await?;
+        if session.is_of(caller) { Ok(session) } else { Err(Refusal::unknown_session()) }
+    }
+
+    /// The same, whoever calls.
+    pub async fn known(&self, id: &str, limits: &Limits) -> Result<Arc<Session>, Refusal> {
         let claims = self.key.open(id).ok_or_else(Refusal::unknown_session)?;
         if let Some(session) = self.live(&claims, limits)? {
             return Ok(session);
@@ -83,7 +99,7 @@ impl Store {
             self.lock().note_end(claims.expires, claims.handle, limits);
         }
         let client = claims.client.clone().or(kept.client).ok_or_else(Refusal::unknown_session)?;
-        let session = self.session(claims.handle, claims.revision, claims.expires, client);
+        let session = self.session(claims.clone(), client);
         let session = Arc::new(session.resumed(kept.level, kept.subscriptions));
         let evicted = {
             let mut sessions = self.lock();
@@ -224,9 +240,8 @@ impl Store {
         self.lock().live.values().cloned().collect()
     }
 
-    fn session(&self, handle: Handle, revision: Revision, expires: u64, client: ClientSaid) -> Session {
-        let ways = (Arc::clone(&self.registry), Arc::clone(&self.shared));
-        Session::new(handle, revision, expires, client, ways)
+    fn session(&self, claims: Claims, client: ClientSaid) -> Session {
+        Session::new(claims, client, (Arc::clone(&self.registry), Arc::clone(&self.shared)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Sessions> {
@@ -292,6 +307,10 @@ mod tests {
         ClientSaid { capabilities: RawValue::from_string(capabilities.to_owned()).unwrap(), info: None }
     }
 
+    fn nobody() -> Caller {
+        Caller::default()
+    }
+
     fn new_store() -> Store {
         let gateway = Gateway {
             version: None,
@@ -311,22 +330,22 @@ mod tests {
     #[tokio::test]
     async fn an_ended_session_is_unknown() {
         let (store, limits) = (new_store(), Limits::default());
-        let (session, id) = store.create(Revision::LATEST, said("{}"), &limits).await;
-        assert_eq!(store.find(&id, &limits).await.unwrap().handle, session.handle);
+        let (session, id) = store.create(Revision::LATEST, said("{}"), &nobody(), &limits).await;
+        assert_eq!(store.find(&id, &nobody(), &limits).await.unwrap().handle, session.handle);
         store.end(&session, &limits).await;
-        assert_eq!(store.find(&id, &limits).await.err(), Some(Refusal::unknown_session()));
-        assert_eq!(store.find("made up", &limits).await.err(), Some(Refusal::unknown_session()));
+        assert_eq!(store.find(&id, &nobody(), &limits).await.err(), Some(Refusal::unknown_session()));
+        assert_eq!(store.find("made up", &nobody(), &limits).await.err(), Some(Refusal::unknown_session()));
     }
 
     #[tokio::test]
     async fn another_process_with_the_key_honours_an_id_until_it_ends_there() {
         let limits = Limits::default();
-        let (_, id) = new_store().create(Revision::V2025_03_26, said("{}"), &limits).await;
+        let (_, id) = new_store().create(Revision::V2025_03_26, said("{}"), &nobody(), &limits).await;
         let store = new_store();
-        let session = store.find(&id, &limits).await.unwrap();
+        let session = store.find(&id, &nobody(), &limits).await.unwrap();
         assert_eq!(session.revision, Revision::V2025_03_26);
         store.end(&session, &limits).await;
-        assert!(store.find(&id, &limits).await.is_err());
+        assert!(store.find(&id, &nobody(), &limits).await.is_err());
     }
 
     #[tokio::test]
@@ -334,9 +353,9 @@ mod tests {
         let limits = Limits::default();
         let store = new_store();
         let long = said(&format!(r#"{{"experimental":{{"x":"{}"}}}}"#, "y".repeat(2000)));
-        let (_, id) = store.create(Revision::LATEST, long, &limits).await;
-        assert!(store.find(&id, &limits).await.is_ok());
-        assert!(new_store().find(&id, &limits).await.is_err());
+        let (_, id) = store.create(Revision::LATEST, long, &nobody(), &limits).await;
+        assert!(store.find(&id, &nobody(), &limits).await.is_ok());
+        assert!(new_store().find(&id, &nobody(), &limits).await.is_err());
     }
 
     #[tokio::test]
@@ -345,21 +364,41 @@ mod tests {
         let store = new_store();
         let mut ids = Vec::new();
         for _ in 0..20 {
-            ids.push(store.create(Revision::LATEST, said("{}"), &limits).await.1);
+            ids.push(store.create(Revision::LATEST, said("{}"), &nobody(), &limits).await.1);
         }
         assert_eq!(store.len(), 2);
-        let found = futures::future::join_all(ids.iter().map(|id| store.find(id, &limits))).await;
+        let nobody = nobody();
+        let found = futures::future::join_all(ids.iter().map(|id| store.find(id, &nobody, &limits))).await;
         assert_eq!(found.iter().filter(|found| found.is_ok()).count(), 2);
     }
 
     #[tokio::test]
     async fn unused_sessions_end() {
         let store = new_store();
-        let (_, id) = store.create(Revision::LATEST, said("{}"), &Limits::default()).await;
+        let (_, id) = store.create(Revision::LATEST, said("{}"), &nobody(), &Limits::default()).await;
         store.sweep(&Limits::default()).await;
         assert_eq!(store.len(), 1);
         let limits = Limits { session_idle_seconds: 0, ..Limits::default() };
         store.sweep(&limits).await;
-        assert!(store.is_empty() && store.find(&id, &limits).await.is_err());
+        assert!(store.is_empty() && store.find(&id, &nobody(), &limits).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_session_is_one_callers_wherever_it_is_honoured() {
+        let caller = |key: &str| {
+            let mut shown = protocol::caller::Shown::default();
+            shown.add("x-api-key", key.as_bytes()).unwrap();
+            Caller::showing(shown)
+        };
+        let (store, other, limits) = (new_store(), new_store(), Limits::default());
+        let (_, id) = store.create(Revision::LATEST, said("{}"), &caller("alice"), &limits).await;
+        for store in [&store, &other] {
+            assert!(store.find(&id, &caller("alice"), &limits).await.is_ok());
+            for stranger in [caller("bob"), nobody()] {
+                assert_eq!(store.find(&id, &stranger, &limits).await.err(), Some(Refusal::unknown_session()));
+            }
+        }
+        let (_, id) = store.create(Revision::LATEST, said("{}"), &nobody(), &limits).await;
+        assert!(store.find(&id, &caller("alice"), &limits).await.is_err());
     }
 }

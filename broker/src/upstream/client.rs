@@ -9,7 +9,7 @@ use super::reply::{ANSWER_LIMIT, Body, EventStream, Reply};
 use super::transport::{Exchange, Stdio, Transport, insert};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use protocol::config::Server;
+use protocol::config::{Cache, Server};
 use protocol::era::Revision;
 use protocol::error::code;
 use protocol::http::{Media, header};
@@ -34,10 +34,11 @@ pub struct Client {
 #[derive(Debug)]
 struct Inner {
     transport: Transport,
+    cache: Cache,
     timeout: Duration,
     timeout_ms: u64,
-    /// When it last answered with success.
-    contact: Mutex<Option<SystemTime>>,
+    /// When it last answered with success, whoever asked.
+    contact: Arc<Mutex<Option<SystemTime>>>,
 }
 
 impl Client {
@@ -48,14 +49,27 @@ impl Client {
     pub fn new(server: &Server) -> Result<Client, ClientError> {
         let timeout = Duration::from_millis(server.timeout_ms);
         let transport = Transport::new(server)?;
-        Ok(Self {
-            inner: Arc::new(Inner { transport, timeout, timeout_ms: server.timeout_ms, contact: Mutex::default() }),
-        })
+        let (cache, timeout_ms, contact) = (server.cache, server.timeout_ms, Arc::default());
+        Ok(Self { inner: Arc::new(Inner { transport, cache, timeout, timeout_ms, contact }) })
     }
 
     /// When the server last answered a request with success.
     pub(super) fn contact(&self) -> Option<SystemTime> {
         *self.inner.contact.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client for the same server that sends these headers too. It shares connections with this one, and no session. `None` for
+    /// a process, which is sent none.
+    pub(super) fn showing(&self, headers: &HeaderMap) -> Option<Client> {
+        let Inner { transport, cache, timeout, timeout_ms, contact } = &*self.inner;
+        let transport = transport.showing(headers)?;
+        let (cache, timeout, timeout_ms, contact) = (*cache, *timeout, *timeout_ms, contact.clone());
+        Some(Self { inner: Arc::new(Inner { transport, cache, timeout, timeout_ms, contact }) })
+    }
+
+    /// How the server's lists are kept.
+    pub(super) fn cache(&self) -> Cache {
+        self.inner.cache
     }
 
     /// Whether others than the broker can send requests to the server: it speaks Streamable HTTP.
@@ -291,6 +305,10 @@ impl Client {
 
     async fn read_answer(&self, leg: Option<&Leg>, id: &str, reply: Reply) -> Result<Box<RawValue>, UpstreamError> {
         let (status, media) = (reply.status, reply.media);
+        if matches!(status, 401 | 403) {
+            // Whatever it says beside: it is about credentials.
+            return Err(UpstreamError::Status(status));
+        }
         match media {
             None => Err(UpstreamError::from_head(status, media)),
             Some(Media::Json) => {

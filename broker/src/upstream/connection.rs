@@ -5,11 +5,11 @@ use super::error::UpstreamError;
 use super::fresh::Fresh;
 use super::leg::Leg;
 use super::lists::fetch_list;
-use super::probe::{Hello, discover, probe};
+use super::probe::{Down, Hello, discover, probe};
 use super::server::Spoken;
 use super::stream::{self, Signal, What};
 use super::transport::Stdio;
-use crate::catalog::{Group, Kind, MAX_AGE, Offer, crossed};
+use crate::catalog::{Group, Kind, Offer, crossed};
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use protocol::answer::Rules;
 use protocol::config::EraChoice;
@@ -25,6 +25,8 @@ const MIN_FRESH: Duration = Duration::from_secs(1);
 /// How often a server is asked whether it is there: with all its streams open, and without.
 const HEALTH: Duration = Duration::from_secs(30);
 const HEALTH_WITHOUT_STREAM: Duration = Duration::from_secs(10);
+/// An era that could not be tried is tried again.
+const PROBE_AGAIN: Duration = Duration::from_secs(300);
 /// A stream that was open for so long begins anew with its delays.
 const STABLE: Duration = Duration::from_secs(30);
 
@@ -79,6 +81,8 @@ struct LiveLeg {
     errors: [Option<String>; 4],
     stream: StreamState,
     delays: ExponentialBackoff,
+    /// No list is kept for longer.
+    max_age: Duration,
 }
 
 enum StreamState {
@@ -101,12 +105,12 @@ impl Connection {
         choice: EraChoice,
         fresh: Fresh,
         cancel: CancellationToken,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Down> {
         let found = probe(&client, choice).await?;
         let now = Instant::now();
         let (sender, signals) = mpsc::channel(64);
         let restarts = client.processes().map(Stdio::restarts);
-        let legs = found.hellos.into_iter().map(|hello| LiveLeg::new(hello, now)).collect();
+        let legs = found.hellos.into_iter().map(|hello| LiveLeg::new(hello, now, client.cache().max_age())).collect();
         let mut connection = Self {
             client,
             rules,
@@ -121,8 +125,8 @@ impl Connection {
         };
         let error = match cancel.run_until_cancelled(connection.fetch_stale()).await {
             Some(Ok(_)) => return Ok(connection),
-            Some(Err(error)) => error.to_string(),
-            None => "is no longer wanted".to_owned(),
+            Some(Err(error)) => Down::of(&error),
+            None => Down::because("is no longer wanted"),
         };
         connection.end().await;
         Err(error)
@@ -152,6 +156,10 @@ impl Connection {
     /// How long the connection has been there.
     pub(super) fn age(&self) -> Duration {
         self.since.elapsed()
+    }
+
+    fn max_age(&self) -> Duration {
+        self.client.cache().max_age()
     }
 
     /// Marks the lists whose freshness has run out, as far as the server lets it run out.
@@ -200,7 +208,7 @@ impl Connection {
             let declared = Kind::ALL.into_iter().filter(|kind| leg.declares(*kind));
             declared.map(|kind| leg.asked[kind as usize] + leg.freshness(kind))
         });
-        lists.min().unwrap_or_else(|| Instant::now() + MAX_AGE)
+        lists.min().unwrap_or_else(|| Instant::now() + self.max_age())
     }
 
     /// Fetches the lists that are marked. `true` if there were any.
@@ -297,13 +305,13 @@ impl Connection {
     }
 
     async fn look_after(&mut self) -> Result<(), Lost> {
-        let now = Instant::now();
-        if self.incomplete && self.age() >= MAX_AGE {
+        let (now, max_age) = (Instant::now(), self.max_age());
+        if self.incomplete && self.age() >= PROBE_AGAIN {
             return Err(Lost::Outdated);
         }
         for leg in self.legs.iter_mut().filter(|leg| !self.client.is_dormant(&leg.hello.leg)) {
             for kind in Kind::ALL {
-                leg.stale[kind as usize] |= leg.declares(kind) && now >= leg.asked[kind as usize] + MAX_AGE;
+                leg.stale[kind as usize] |= leg.declares(kind) && now >= leg.asked[kind as usize] + max_age;
             }
         }
         if now >= self.health_at { self.check_health().await } else { Ok(()) }
@@ -342,7 +350,7 @@ async fn restarted(restarts: &mut Option<watch::Receiver<u64>>) {
 }
 
 impl LiveLeg {
-    fn new(hello: Hello, now: Instant) -> Self {
+    fn new(hello: Hello, now: Instant, max_age: Duration) -> Self {
         let wanted = stream::is_wanted(&hello);
         let empty = Offer::empty(hello.capabilities.resources.is_some());
         Self {
@@ -354,6 +362,7 @@ impl LiveLeg {
             errors: Default::default(),
             stream: if wanted { StreamState::Closed(now) } else { StreamState::None },
             delays: delays(),
+            max_age,
         }
     }
 
@@ -363,7 +372,7 @@ impl LiveLeg {
 
     /// For how long a list need not be asked for again, if nobody says that it changed.
     fn freshness(&self, kind: Kind) -> Duration {
-        if self.tells(kind.group()) { MAX_AGE } else { self.offer.list(kind).ttl.clamp(MIN_FRESH, MAX_AGE) }
+        if self.tells(kind.group()) { self.max_age } else { self.offer.list(kind).ttl.clamp(MIN_FRESH, self.max_age) }
     }
 
     /// Whether its stream is open and tells of changes of a group.
@@ -378,6 +387,6 @@ impl LiveLeg {
             _ => None,
         };
         let lists = Kind::ALL.into_iter().filter(|kind| self.declares(*kind));
-        lists.map(|kind| self.asked[kind as usize] + MAX_AGE).chain(reopen).collect::<Vec<_>>().into_iter()
+        lists.map(|kind| self.asked[kind as usize] + self.max_age).chain(reopen).collect::<Vec<_>>().into_iter()
     }
 }

@@ -25,10 +25,10 @@ impl Facts {
     pub(super) fn new(server: &Server, snapshot: &Snapshot, route: Option<Route>) -> Self {
         let legacy = snapshot.spoken(Era::Legacy);
         Self {
-            incarnation: server.incarnation,
+            incarnation: server.start.incarnation,
             route,
             eras: snapshot.eras(),
-            streamable_http: server.client.is_streamable_http(),
+            streamable_http: server.client().is_streamable_http(),
             revision: legacy.map(|s| s.leg.protocol_version().to_owned()),
             sessions: legacy.is_some_and(|s| s.has_sessions()),
         }

@@ -6,6 +6,7 @@ use super::leg::Leg;
 use super::reply::ANSWER_LIMIT;
 use crate::catalog::{Conflict, Item, Kind, List};
 use protocol::answer::Rules;
+use protocol::config::{Cache, CacheScope};
 use protocol::era::Era;
 use protocol::json::quote;
 use serde_json::Value;
@@ -52,7 +53,7 @@ impl ListError {
 /// See [`ListError`].
 pub async fn fetch_list(client: &Client, leg: &Leg, kind: Kind, rules: &Rules) -> Result<List, ListError> {
     let method = kind.method();
-    let mut list = Building::new(leg.era());
+    let mut list = Building::new(leg.era(), client.cache());
     let mut cursors = HashSet::new();
     let mut cursor: Option<String> = None;
     let mut size = 0;
@@ -86,15 +87,21 @@ struct Building {
     ttl: Duration,
     private: bool,
     fetched: Instant,
+    era: Era,
+    cache: Cache,
 }
 
 impl Building {
-    fn new(era: Era) -> Self {
-        let (ttl, private) = match era {
-            Era::Legacy => (Duration::ZERO, true),
-            Era::Modern => (Duration::MAX, false),
-        };
-        Self { items: Vec::new(), notes: Vec::new(), ttl, private, fetched: Instant::now() }
+    fn new(era: Era, cache: Cache) -> Self {
+        Self {
+            items: Vec::new(),
+            notes: Vec::new(),
+            ttl: Duration::MAX,
+            private: false,
+            fetched: Instant::now(),
+            era,
+            cache,
+        }
     }
 
     /// Takes a page; gives the cursor of the next. Any string is a cursor, the empty one too.
@@ -117,7 +124,13 @@ impl Building {
     }
 
     fn finish(self) -> List {
-        let Self { items, notes, ttl, private, fetched } = self;
+        let Self { items, notes, ttl, private, fetched, era, cache } = self;
+        // Legacy servers do not tell: only the operator can.
+        let (ttl, private) = match era {
+            Era::Legacy => (cache.max_age_ms.map_or(Duration::ZERO, Duration::from_millis), true),
+            Era::Modern => (ttl.min(cache.max_age()), private),
+        };
+        let private = cache.scope.map_or(private, |scope| scope == CacheScope::Private);
         List { items: items.into(), notes, ttl, private, fetched }
     }
 }
@@ -133,7 +146,7 @@ mod tests {
 
     #[test]
     fn pages_add_up_to_the_shortest_and_most_private() {
-        let mut list = Building::new(Era::Modern);
+        let mut list = Building::new(Era::Modern, Cache::default());
         let page = r#"{"tools":[{"name":"a"}],"ttlMs":5000,"cacheScope":"public","nextCursor":""}"#;
         assert_eq!(add(&mut list, page), Ok(Some(String::new())));
         assert!(!list.private);
@@ -144,9 +157,30 @@ mod tests {
     }
 
     #[test]
+    fn the_operator_knows_better() {
+        let minute = Some(60_000);
+        for (era, cache, page, expected) in [
+            (Era::Legacy, (None, None), r#"{"tools":[]}"#, (0, true)),
+            (Era::Legacy, (None, minute), r#"{"tools":[]}"#, (60, true)),
+            (Era::Legacy, (Some(CacheScope::Shared), minute), r#"{"tools":[]}"#, (60, false)),
+            (Era::Modern, (None, None), r#"{"tools":[],"ttlMs":900000,"cacheScope":"public"}"#, (300, false)),
+            (Era::Modern, (None, minute), r#"{"tools":[],"ttlMs":900000,"cacheScope":"public"}"#, (60, false)),
+            (Era::Modern, (None, minute), r#"{"tools":[],"ttlMs":5000,"cacheScope":"private"}"#, (5, true)),
+            (Era::Modern, (Some(CacheScope::Private), None), r#"{"tools":[],"cacheScope":"public"}"#, (0, true)),
+            (Era::Modern, (Some(CacheScope::Shared), None), r#"{"tools":[]}"#, (0, false)),
+        ] {
+            let (scope, max_age_ms) = cache;
+            let mut list = Building::new(era, Cache { scope, max_age_ms });
+            add(&mut list, page).unwrap();
+            let list = list.finish();
+            assert_eq!((list.ttl.as_secs(), list.private), expected, "{era:?} {cache:?} {page}");
+        }
+    }
+
+    #[test]
     fn a_page_needs_its_list() {
         for page in ["{}", "5", r#"{"tools":{}}"#, r#"{"resources":[]}"#] {
-            let outcome = add(&mut Building::new(Era::Legacy), page);
+            let outcome = add(&mut Building::new(Era::Legacy, Cache::default()), page);
             assert!(matches!(outcome, Err(UpstreamError::Malformed(_))), "{page}");
         }
     }

@@ -36,6 +36,29 @@ impl Hello {
     }
 }
 
+/// Why a server is down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Down {
+    /// After "the server …".
+    pub(super) why: String,
+    /// It wants credentials that it was not shown.
+    pub(super) unauthorized: bool,
+}
+
+impl Down {
+    pub(super) fn because(why: &str) -> Self {
+        Self { why: why.to_owned(), unauthorized: false }
+    }
+
+    pub(super) fn of(error: &UpstreamError) -> Self {
+        Self { why: error.to_string(), unauthorized: is_unauthorized(error) }
+    }
+}
+
+fn is_unauthorized(error: &UpstreamError) -> bool {
+    matches!(error, UpstreamError::Status(401 | 403))
+}
+
 /// What the probe found.
 #[derive(Debug)]
 pub(super) struct Probe {
@@ -48,23 +71,23 @@ pub(super) struct Probe {
 /// Asks in the eras that `choice` allows. An open session is the caller's to end.
 ///
 /// # Errors
-/// If the server speaks none of them: why, after "the server …".
-pub(super) async fn probe(client: &Client, choice: EraChoice) -> Result<Probe, String> {
+/// If the server speaks none of them.
+pub(super) async fn probe(client: &Client, choice: EraChoice) -> Result<Probe, Down> {
     let first = ask(client, choice).await;
-    let Err(Failure { why, other_transport: true }) = first else { return first.map_err(|failure| failure.why) };
+    let Err(Failure { down, other_transport: true }) = first else { return first.map_err(|failure| failure.down) };
     // "404, 405 or 400": it may be an HTTP+SSE server (2025-11-25, *Transports*: Backwards Compatibility), or no longer be one.
     if !client.switch_transport() {
-        return Err(why);
+        return Err(down);
     }
     ask(client, choice).await.map_err(|_| {
         client.switch_transport();
-        why
+        down
     })
 }
 
 /// A server that speaks no era.
 struct Failure {
-    why: String,
+    down: Down,
     /// It may have another transport.
     other_transport: bool,
 }
@@ -105,7 +128,8 @@ async fn ask(client: &Client, choice: EraChoice) -> Result<Probe, Failure> {
         return Ok(found);
     }
     let other_transport = errors.iter().all(|(_, error)| is_no_endpoint(error));
-    Err(Failure { why: describe(&errors), other_transport })
+    let unauthorized = errors.iter().any(|(_, error)| is_unauthorized(error));
+    Err(Failure { down: Down { why: describe(&errors), unauthorized }, other_transport })
 }
 
 /// Asks one process after the other question, the modern one first (2026-07-28, *stdio*: Backward Compatibility): whatever it makes

@@ -7,7 +7,7 @@ use super::client::Client;
 use super::leg::Leg;
 use super::lists::{ListError, fetch_list};
 use super::turn::in_turn;
-use crate::catalog::{Kind, List, MAX_AGE, Offer};
+use crate::catalog::{Kind, List, Offer};
 use futures::FutureExt as _;
 use futures::future::Shared;
 use protocol::answer::Rules;
@@ -57,9 +57,9 @@ struct Kept {
 }
 
 impl Kept {
-    fn is_good(&self, shared: &Offer) -> bool {
+    fn is_good(&self, shared: &Offer, max_age: Duration) -> bool {
         let limit = match self.outcome() {
-            Some(Ok(Some(_))) | None => MAX_AGE,
+            Some(Ok(Some(_))) | None => max_age,
             Some(_) => RETRY,
         };
         self.begun.elapsed() < limit && self.shared.is(shared)
@@ -103,13 +103,14 @@ impl Projected {
 
     /// `None` if too many are being fetched.
     fn kept_or_begun(&self, client: &Client, rules: &Rules, params: &RawValue, shared: &Arc<Offer>) -> Option<Kept> {
+        let max_age = client.cache().max_age();
         let mut all = self.lock();
-        if let Some(kept) = all.get(params.get()).filter(|kept| kept.is_good(shared)) {
+        if let Some(kept) = all.get(params.get()).filter(|kept| kept.is_good(shared, max_age)) {
             return Some(kept.clone());
         }
         all.remove(params.get());
         if all.len() >= KEPT {
-            all.retain(|_, kept| kept.is_good(shared));
+            all.retain(|_, kept| kept.is_good(shared, max_age));
         }
         if all.len() >= KEPT {
             let finished = all.iter().filter(|(_, kept)| kept.outcome().is_some());

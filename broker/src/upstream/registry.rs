@@ -4,13 +4,11 @@ use super::client::Client;
 use super::error::ClientError;
 use super::extensions::Extensions;
 use super::facts::{self, Facts};
-use super::fresh::Fresh;
-use super::projected::Projected;
-use super::server::{Server, Snapshot};
-use super::supervisor::Supervisor;
+use super::server::{Server, Snapshot, Start};
 use super::table::table;
 use super::turn::AT_ONCE;
-use crate::catalog::{Catalog, Kind, Source};
+use crate::caller::Caller;
+use crate::catalog::{Catalog, Kind, Source, web_uris};
 use crate::status::{ServerStatus, State, Status};
 use protocol::answer::Rules;
 use protocol::config::{self, Editing, Gateway, Limits, Route};
@@ -19,7 +17,7 @@ use protocol::resolve::ServerTable;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -73,6 +71,23 @@ impl View {
         self.servers.iter().find(|s| s.name() == name).cloned()
     }
 
+    /// Whether a server, whoever's it is, is one that is configured now.
+    pub fn has(&self, server: &Server) -> bool {
+        self.servers.iter().any(|s| s.start.incarnation == server.start.incarnation)
+    }
+
+    /// The `http:` and `https:` URIs that a server lists: see [`Catalog::web_uris`].
+    pub fn web_uris(&self, server: &Server) -> Arc<[String]> {
+        // Without a prefix no URI changes.
+        if server.config().prefix.is_empty() {
+            return Arc::default();
+        }
+        match server.principal() {
+            Some(_) => web_uris(&source(server, &server.snapshot())).into(),
+            None => self.catalog.web_uris(server.name()).into(),
+        }
+    }
+
     /// Envoy's route for a server; `None` while there is none.
     pub fn route(&self, server: &str) -> Option<&Route> {
         self.routes.get(server)
@@ -84,6 +99,38 @@ impl View {
             Era::Legacy => &self.legacy,
             Era::Modern => &self.modern,
         }
+    }
+}
+
+/// The registry as one caller sees it.
+#[derive(Debug)]
+pub struct Seen {
+    /// What all callers see.
+    pub view: Arc<View>,
+    /// The servers of the view, in its order, as the caller sees them.
+    pub servers: Vec<Arc<Server>>,
+}
+
+impl Seen {
+    fn new(view: Arc<View>, era: Era, caller: &Caller) -> Self {
+        let seen_by = |server: &Arc<Server>| match server.seen_by(era, caller) {
+            Ok(seen) => seen,
+            Err(refusal) => {
+                tracing::warn!(server = server.name(), "{}", refusal.message);
+                Arc::clone(server)
+            }
+        };
+        Self { servers: view.servers.iter().map(seen_by).collect(), view }
+    }
+
+    /// Those that are the caller's alone.
+    pub fn own(&self) -> impl Iterator<Item = &Arc<Server>> {
+        self.servers.iter().filter(|server| server.principal().is_some())
+    }
+
+    /// Whether others may see something else.
+    pub fn is_private(&self) -> bool {
+        self.servers.iter().any(|server| server.tells_callers_apart())
     }
 }
 
@@ -145,9 +192,31 @@ impl Registry {
         self.view.borrow().epoch
     }
 
+    /// The registry as one caller sees it, with lists that are fresh. Waits for a second at most, five the first time that a caller
+    /// is seen, and not for servers that are down: those are only tried again soon.
+    pub async fn seen_by(&self, era: Era, caller: &Caller) -> Seen {
+        let seen = Seen::new(self.view(), era, caller);
+        let own = futures::future::join_all(seen.own().map(|server| server.settle()));
+        let (view, _) = futures::future::join(self.refreshed(), own).await;
+        Seen::new(view, era, caller)
+    }
+
+    /// The registry as one caller sees it, whose servers are given a moment to say what they are the first time.
+    pub async fn introduced_to(&self, era: Era, caller: &Caller) -> Seen {
+        let seen = Seen::new(self.view(), era, caller);
+        let new = seen.own().filter(|server| server.snapshot().state == State::Connecting);
+        futures::future::join_all(new.map(|server| server.settle())).await;
+        seen
+    }
+
+    /// Forgets callers that did not come back.
+    pub fn sweep(&self) {
+        self.view().servers.iter().for_each(|server| server.sweep());
+    }
+
     /// Has lists that are no longer fresh fetched anew and gives the registry with them. Waits for a second at most, and not
     /// for servers that are down: those are only tried again soon.
-    pub async fn refreshed(&self) -> Arc<View> {
+    async fn refreshed(&self) -> Arc<View> {
         let view = self.view();
         let (ready, down): (Vec<_>, Vec<_>) = view.servers.iter().partition(|s| s.snapshot().state == State::Ready);
         down.iter().for_each(|server| server.nudge());
@@ -207,7 +276,7 @@ enum Entry {
 impl Entry {
     fn config(&self) -> &config::Server {
         match self {
-            Self::Running { server, .. } => &server.config,
+            Self::Running { server, .. } => server.config(),
             Self::Unusable { config, .. } => config,
         }
     }
@@ -275,26 +344,19 @@ impl Keeper {
             }
         };
         let rules = Rules::new(&config.name, &config.prefix, &[]).with_editing(&self.editing).for_list();
-        let unknown = Snapshot { state: State::Connecting, error: None, legacy: None, modern: None };
-        let (snapshot, snapshots) = watch::channel(Arc::new(unknown));
-        let (refresh, refreshes) = mpsc::channel(64);
-        let fresh = Fresh::unknown();
-        let supervisor = Supervisor {
-            config: config.clone(),
-            client: client.clone(),
-            rules: rules.clone(),
-            snapshot,
-            changed: self.changed.clone(),
-            fresh: fresh.clone(),
-            openings: self.openings.clone(),
-            refresh: refreshes,
-        };
-        let cancel = self.cancel.child_token();
-        self.tasks.spawn(supervisor.run(cancel.clone()));
         self.next_incarnation += 1;
-        let incarnation = self.next_incarnation;
-        let projected = Projected::new(self.openings.clone(), cancel.clone(), self.tasks.clone());
-        let server = Server { config, client, rules, incarnation, snapshot: snapshots, fresh, refresh, projected };
+        let cancel = self.cancel.child_token();
+        let server = Server::start(Start {
+            config,
+            client,
+            rules,
+            incarnation: self.next_incarnation,
+            principal: None,
+            changed: self.changed.clone(),
+            openings: self.openings.clone(),
+            tasks: self.tasks.clone(),
+            cancel: cancel.clone(),
+        });
         Entry::Running { server: Arc::new(server), cancel }
     }
 
@@ -349,8 +411,8 @@ impl Keeper {
 fn source(server: &Server, snapshot: &Snapshot) -> Source {
     let offer = |era| snapshot.offer(era, snapshot.way(era, false)?).cloned();
     Source {
-        name: server.rules.server.clone(),
-        prefix: server.rules.prefix.clone(),
+        name: server.list_rules().server.clone(),
+        prefix: server.list_rules().prefix.clone(),
         visible: snapshot.state == State::Ready,
         legacy: offer(Era::Legacy),
         modern: offer(Era::Modern),
@@ -363,7 +425,7 @@ fn status_of(entry: &Entry, catalog: &Catalog, extensions: &[Extensions; 2]) -> 
         Entry::Running { server, .. } => {
             let snapshot = server.snapshot();
             let error = snapshot.error.as_ref().map(|error| match snapshot.state {
-                State::Down => format!("the server {error}"),
+                State::Down | State::PerCaller => format!("the server {error}"),
                 State::Ready | State::Connecting => error.clone(),
             });
             (Some(snapshot), error)
@@ -373,7 +435,7 @@ fn status_of(entry: &Entry, catalog: &Catalog, extensions: &[Extensions; 2]) -> 
     let eras = snapshot.as_ref().map(|snapshot| snapshot.eras()).unwrap_or_default();
     let spoken = eras.iter().filter_map(|era| snapshot.as_ref()?.spoken(*era));
     let contact = match entry {
-        Entry::Running { server, .. } => server.client.contact(),
+        Entry::Running { server, .. } => server.client().contact(),
         Entry::Unusable { .. } => None,
     };
     let mut conflicts = catalog.conflicts(&config.name);
@@ -386,7 +448,7 @@ fn status_of(entry: &Entry, catalog: &Catalog, extensions: &[Extensions; 2]) -> 
         state: snapshot.as_ref().map_or(State::Down, |snapshot| snapshot.state),
         revisions: spoken.map(|spoken| spoken.leg.protocol_version().to_owned()).collect(),
         transport: match entry {
-            Entry::Running { server, .. } if !eras.is_empty() => Some(server.client.transport()),
+            Entry::Running { server, .. } if !eras.is_empty() => Some(server.client().transport()),
             _ => None,
         },
         last_contact: contact.map(|contact| humantime::format_rfc3339_seconds(contact).to_string()),

@@ -1,33 +1,58 @@
 //! A registered server, as the rest of the broker sees it.
 
+use super::callers::Callers;
 use super::capabilities::Capabilities;
 use super::client::Client;
 use super::connection::Waiter;
 use super::fresh::Fresh;
 use super::leg::Leg;
 use super::projected::Projected;
+use super::supervisor::Supervisor;
 use super::way::Way;
 use crate::catalog::{Kind, List, Offer};
 use crate::status::State;
 use protocol::answer::Rules;
+use protocol::caller::Principal;
 use protocol::config;
 use protocol::era::Era;
 use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// A registered server and what is known of it.
 pub struct Server {
+    pub(super) start: Start,
+    pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
+    pub(super) fresh: Fresh,
+    pub(super) refresh: mpsc::Sender<Waiter>,
+    pub(super) projected: Projected,
+    /// The same server as those see it who show something to it.
+    pub(super) callers: Callers,
+    /// Held by those who need to hear from it.
+    pub(super) needed: Arc<()>,
+}
+
+/// What a server is started with.
+#[derive(Clone)]
+pub(super) struct Start {
     pub(super) config: config::Server,
     pub(super) client: Client,
     pub(super) rules: Rules,
     /// Tells servers of one name apart that were configured one after the other.
     pub(super) incarnation: u64,
-    pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
-    pub(super) fresh: Fresh,
-    pub(super) refresh: mpsc::Sender<Waiter>,
-    pub(super) projected: Projected,
+    /// Whose server it is. `None`: everybody's, or that of those who show nothing.
+    pub(super) principal: Option<Principal>,
+    /// Told whenever something else is known of it.
+    pub(super) changed: Arc<Notify>,
+    /// Opening connections at once is limited.
+    pub(super) openings: Arc<Semaphore>,
+    /// Among which its own tasks run.
+    pub(super) tasks: TaskTracker,
+    /// Ends them.
+    pub(super) cancel: CancellationToken,
 }
 
 /// What was last known of a server.
@@ -63,7 +88,7 @@ pub struct Spoken {
 impl fmt::Debug for Server {
     /// Without the configured headers, which hold credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("name", &self.config.name).finish_non_exhaustive()
+        f.debug_struct("Server").field("name", &self.start.config.name).finish_non_exhaustive()
     }
 }
 
@@ -92,6 +117,11 @@ impl Snapshot {
         }
     }
 
+    /// Whether its lists are known, and calls would be answered.
+    pub fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+
     /// The eras that it speaks.
     pub fn eras(&self) -> Vec<Era> {
         [Era::Legacy, Era::Modern].into_iter().filter(|era| self.spoken(*era).is_some()).collect()
@@ -99,24 +129,38 @@ impl Snapshot {
 }
 
 impl Server {
+    /// Starts to keep a connection to it.
+    pub(super) fn start(start: Start) -> Self {
+        let unknown = Snapshot { state: State::Connecting, error: None, legacy: None, modern: None };
+        let (snapshot, snapshots) = watch::channel(Arc::new(unknown));
+        let (refresh, refreshes) = mpsc::channel(64);
+        let fresh = Fresh::unknown();
+        let supervisor = Supervisor { start: start.clone(), snapshot, fresh: fresh.clone(), refresh: refreshes };
+        let Start { openings, cancel, tasks, .. } = &start;
+        tasks.spawn(supervisor.run(cancel.clone()));
+        let projected = Projected::new(openings.clone(), cancel.clone(), tasks.clone());
+        let (callers, needed) = (Callers::default(), Arc::default());
+        Self { start, snapshot: snapshots, fresh, refresh, projected, callers, needed }
+    }
+
     /// Its name in the configuration.
     pub fn name(&self) -> &str {
-        &self.config.name
+        &self.start.config.name
     }
 
     /// As it was configured.
     pub fn config(&self) -> &config::Server {
-        &self.config
+        &self.start.config
     }
 
     /// Sends requests to it.
     pub fn client(&self) -> &Client {
-        &self.client
+        &self.start.client
     }
 
     /// How its lists are edited for clients ([`super::fetch_list`]).
     pub fn list_rules(&self) -> &Rules {
-        &self.rules
+        &self.start.rules
     }
 
     /// What is known of it now.
@@ -154,7 +198,7 @@ impl Server {
         let snapshot = self.snapshot();
         // Without sessions it does not know whom it answers.
         let spoken = snapshot.legacy.as_ref().filter(|s| snapshot.state == State::Ready && s.has_sessions())?;
-        let differing = self.projected.lists(&self.client, &self.rules, params, &spoken.offer).await?;
+        let differing = self.projected.lists(self.client(), self.list_rules(), params, &spoken.offer).await?;
         differing[kind as usize].clone()
     }
 }

@@ -1,18 +1,16 @@
 //! Keeps the connection to one server: connects, watches, and tries again after failures.
 
-use super::client::Client;
 use super::connection::{Connection, Lost, Waiter, delays};
 use super::error::UpstreamError;
 use super::fresh::Fresh;
-use super::server::Snapshot;
+use super::probe::Down;
+use super::server::{Snapshot, Start};
 use super::turn::in_turn;
 use crate::status::State;
-use protocol::answer::Rules;
-use protocol::config;
 use protocol::era::Era;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -21,20 +19,16 @@ const STABLE: Duration = Duration::from_secs(5);
 /// A server that is down is not tried more often on demand.
 const LEAST_DELAY: Duration = Duration::from_millis(250);
 
+/// How often a server is asked that wants to know its caller.
+const WITHOUT_CALLER: Duration = Duration::from_secs(30);
 /// How long a connection that is being opened is waited for when it is no longer wanted.
 const LAST_OPEN: Duration = Duration::from_secs(1);
 
 /// The task of one server.
 pub(super) struct Supervisor {
-    pub(super) config: config::Server,
-    pub(super) client: Client,
-    pub(super) rules: Rules,
+    pub(super) start: Start,
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
-    /// Told whenever the snapshot is a new one.
-    pub(super) changed: Arc<Notify>,
     pub(super) fresh: Fresh,
-    /// Opening connections at once is limited.
-    pub(super) openings: Arc<Semaphore>,
     /// Those who wait until the lists are fresh.
     pub(super) refresh: mpsc::Receiver<Waiter>,
 }
@@ -42,7 +36,7 @@ pub(super) struct Supervisor {
 impl Supervisor {
     /// Runs until cancelled, then ends the session, and what was started for it.
     pub(super) async fn run(mut self, cancel: CancellationToken) {
-        let client = self.client.clone();
+        let client = self.start.client.clone();
         self.keep_connected(cancel).await;
         client.close().await;
     }
@@ -51,9 +45,9 @@ impl Supervisor {
         let mut waits = delays();
         loop {
             self.fresh.clear();
-            let (client, rules, fresh) = (self.client.clone(), self.rules.clone(), self.fresh.clone());
-            let open = Connection::open(client, rules, self.config.era, fresh, cancel.clone());
-            let open = in_turn(Arc::clone(&self.openings), open);
+            let (client, rules, fresh) = (self.start.client.clone(), self.start.rules.clone(), self.fresh.clone());
+            let open = Connection::open(client, rules, self.start.config.era, fresh, cancel.clone());
+            let open = in_turn(Arc::clone(&self.start.openings), open);
             let mut open = AbortOnDropHandle::new(tokio::spawn(open));
             let Some(opened) = cancel.run_until_cancelled(&mut open).await else {
                 // A session that is just being opened is not left behind, if that can be helped.
@@ -62,7 +56,8 @@ impl Supervisor {
                 }
                 return;
             };
-            let opened = opened.unwrap_or_else(|_| Err("could not be connected to: a fault in the gateway".to_owned()));
+            let opened =
+                opened.unwrap_or_else(|_| Err(Down::because("could not be connected to: a fault in the gateway")));
             match opened {
                 Ok(mut connection) => {
                     self.publish(&connection);
@@ -70,7 +65,7 @@ impl Supervisor {
                         return connection.end().await;
                     };
                     self.fresh.clear();
-                    tracing::info!(server = self.config.name, reason = ?lost, "connecting anew");
+                    tracing::info!(server = self.start.config.name, reason = ?lost, "connecting anew");
                     let age = connection.age();
                     if !matches!(lost, Lost::Error(UpstreamError::SessionLost)) {
                         // Not waited for: the server may be gone.
@@ -81,8 +76,8 @@ impl Supervisor {
                         continue;
                     }
                 }
-                Err(error) => {
-                    self.publish_down(error);
+                Err(down) => {
+                    self.publish_down(down);
                 }
             }
             let wait = waits.next().unwrap_or(LEAST_DELAY);
@@ -105,12 +100,20 @@ impl Supervisor {
     async fn pause(&mut self, wait: Duration) {
         let least = wait.min(LEAST_DELAY);
         tokio::time::sleep(least).await;
+        if self.start.principal.is_some() {
+            // Whoever invents callers is not to have servers asked for ever.
+            if self.refresh.recv().await.is_none() {
+                std::future::pending::<()>().await;
+            }
+            return;
+        }
+        let wait = if self.snapshot.borrow().state == State::PerCaller { WITHOUT_CALLER } else { wait };
         let _ = tokio::time::timeout(wait - least, self.refresh.recv()).await;
     }
 
     fn publish(&self, connection: &Connection) {
-        if self.snapshot.borrow().state != State::Ready {
-            tracing::info!(server = self.config.name, "server is ready");
+        if self.snapshot.borrow().state != State::Ready && self.start.principal.is_none() {
+            tracing::info!(server = self.start.config.name, "server is ready");
         }
         self.send(Snapshot {
             state: State::Ready,
@@ -121,18 +124,32 @@ impl Supervisor {
     }
 
     /// What was known stays known: it tells where calls would go.
-    fn publish_down(&self, error: String) {
-        let last = self.snapshot.borrow().clone();
-        if last.error.as_ref() == Some(&error) {
-            tracing::debug!(server = self.config.name, error, "server is still down");
+    fn publish_down(&self, down: Down) {
+        let Start { config, principal, .. } = &self.start;
+        let per_caller = down.unauthorized && !config.forward_headers.is_empty();
+        let (state, error) = if per_caller {
+            let headers = config.forward_headers.join(", ");
+            let why = match principal {
+                Some(_) => format!("does not take its caller's {headers}, and {}", down.why),
+                None => format!("wants to know its caller by {headers}, and without that {}", down.why),
+            };
+            (State::PerCaller, why)
         } else {
-            tracing::warn!(server = self.config.name, error, "server is down");
+            (State::Down, down.why)
+        };
+        let last = self.snapshot.borrow().clone();
+        if last.error.as_ref() == Some(&error) || principal.is_some() {
+            tracing::debug!(server = config.name, error, "server is still down");
+        } else if per_caller {
+            tracing::info!(server = config.name, "the server {error}");
+        } else {
+            tracing::warn!(server = config.name, error, "server is down");
         }
-        self.send(Snapshot { state: State::Down, error: Some(error), ..Snapshot::clone(&last) });
+        self.send(Snapshot { state, error: Some(error), ..Snapshot::clone(&last) });
     }
 
     fn send(&self, snapshot: Snapshot) {
         self.snapshot.send_replace(Arc::new(snapshot));
-        self.changed.notify_one();
+        self.start.changed.notify_one();
     }
 }

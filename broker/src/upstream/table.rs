@@ -10,7 +10,12 @@ use std::sync::Arc;
 pub(super) fn table(servers: &[Arc<Server>], editing: &Editing) -> ServerTable {
     let entry = |server: &Arc<Server>| {
         let config = server.config();
-        ServerEntry { name: config.name.clone(), prefix: config.prefix.clone(), timeout_ms: config.timeout_ms }
+        ServerEntry {
+            name: config.name.clone(),
+            prefix: config.prefix.clone(),
+            timeout_ms: config.timeout_ms,
+            forward_headers: config.forward_headers.clone(),
+        }
     };
     let mut table =
         ServerTable { version: String::new(), servers: servers.iter().map(entry).collect(), editing: editing.clone() };

@@ -33,7 +33,7 @@ async fn a_stateless_server_that_dies_is_noticed_when_somebody_asks() {
     a.stop();
     let asking = async {
         loop {
-            rig.registry.refreshed().await;
+            rig.refreshed().await;
             tokio::task::yield_now().await;
         }
     };

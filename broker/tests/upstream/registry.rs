@@ -38,7 +38,8 @@ async fn a_modern_server_is_known_by_what_it_says() {
     assert_eq!((status.eras, status.tools, status.error), (vec![Era::Modern], 1, None));
     let view = rig.sees_tools(Era::Modern, &["a_x"]).await;
     assert_eq!(names(&view, Era::Legacy, Kind::Tools), ["a_x"]);
-    let freshness = view.catalog.freshness(Era::Modern, Kind::Tools, std::time::Instant::now());
+    let freshness =
+        view.catalog.freshness(Era::Modern, Kind::Tools, &std::collections::HashMap::new(), std::time::Instant::now());
     assert!(!freshness.private && freshness.ttl.as_secs() > 30, "{freshness:?}");
     let spoken = view.get("a").unwrap().spoken(Era::Modern).unwrap();
     assert!(spoken.server_info.as_ref().unwrap().get().contains("fake"));
@@ -99,7 +100,7 @@ async fn servers_that_tell_nothing_are_asked_on_demand() {
         rig.sees_tools(era, &["x"]).await;
         a.set_tools(vec![tool("x"), tool("y")]);
         let wait = async {
-            while names(&*rig.registry.refreshed().await, era, Kind::Tools) != ["x", "y"] {
+            while names(&*rig.refreshed().await, era, Kind::Tools) != ["x", "y"] {
                 tokio::task::yield_now().await;
             }
         };

@@ -1,5 +1,6 @@
 //! A registry over fake servers, and waiting for what it comes to see.
 
+use broker::caller::Caller;
 use broker::catalog::Kind;
 use broker::status::{ServerStatus, State};
 use broker::upstream::{Registry, View};
@@ -39,6 +40,11 @@ pub(crate) fn rig(servers: Vec<Server>) -> Rig {
 impl Rig {
     pub(crate) fn configure(&self, servers: Vec<Server>) {
         self.config.send_replace(gateway(servers));
+    }
+
+    /// The registry with fresh lists, as those see it who show nothing of themselves.
+    pub(crate) async fn refreshed(&self) -> Arc<View> {
+        self.registry.seen_by(Era::Modern, &Caller::default()).await.view
     }
 
     /// Waits for a view in which something is so.

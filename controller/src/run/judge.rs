@@ -209,7 +209,8 @@ pub(super) fn registration_ready(
         };
         for seen in facts.server(server) {
             match (seen.state, &seen.error) {
-                (State::Ready, _) => {}
+                // Those that show who they are can call it: `callers` says what that takes.
+                (State::Ready | State::PerCaller, _) => {}
                 (State::Connecting, _) => {
                     return Verdict::no(reason::CONNECTING, "The server has not answered yet.");
                 }
@@ -228,9 +229,16 @@ pub(super) fn registration_ready(
         (conflicts > 0).then_some(conflicts)
     });
     match conflicts.sum::<usize>() {
-        0 => Verdict::yes(reason::READY, "Clients can call it."),
+        0 => Verdict::yes(reason::READY, callers(outcome, facts).unwrap_or_else(|| "Clients can call it.".to_owned())),
         count => {
             Verdict::yes(reason::READY, format!("Clients can call it, but for {count} names: see status.refused."))
         }
     }
+}
+
+/// What clients have to show, where the server answers nobody else.
+fn callers(outcome: &RegistrationOutcome, facts: &BTreeMap<ObjectName, Facts>) -> Option<String> {
+    let mut seen = outcome.servers.iter().filter_map(|(extension, server)| Some(facts.get(extension)?.server(server)));
+    let per_caller = seen.find_map(|mut servers| servers.find(|server| server.state == State::PerCaller))?;
+    Some(format!("Clients can call it that show who they are: {}.", per_caller.error.as_deref()?))
 }

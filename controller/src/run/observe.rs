@@ -118,6 +118,8 @@ impl PartialEq for Moving {
 pub(super) enum State {
     Connecting,
     Ready,
+    #[serde(rename = "per-caller")]
+    PerCaller,
     Down,
 }
 

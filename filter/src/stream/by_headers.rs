@@ -43,7 +43,7 @@ impl Stream {
             None => (unprefixed(kind, &name), 0..0, LOOKUP),
         };
         self.expected = Some(Expected { kind, name, added });
-        let action = self.look_up(shared, Key { era: Era::Modern, session: None, target }, timeout);
+        let action = self.look_up(shared, Key::new(Era::Modern, None, target), timeout);
         // A callback for headers has its own word for it: Envoy keeps the body back by itself.
         if self.phase == Phase::Waiting { Action::Pause } else { action }
     }

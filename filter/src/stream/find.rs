@@ -4,7 +4,9 @@ use super::{Phase, Stream};
 use crate::cache::{Key, Known};
 use crate::root::Shared;
 use crate::{host, resolver};
+use protocol::caller::Shown;
 use protocol::era::Era;
+use protocol::error::Refusal;
 use protocol::http::{encode_value, header};
 use protocol::naming::Tagged;
 use protocol::request::{Cut, cut};
@@ -53,7 +55,7 @@ impl Stream {
             }
             None => (unprefixed(call.kind, text), None, LOOKUP),
         };
-        self.find(&shared, Key { era, session, target }, edit, timeout, size)
+        self.find(&shared, Key::new(era, session, target), edit, timeout, size)
     }
 
     /// Takes the prefix out, and finds out where to go.
@@ -72,7 +74,14 @@ impl Stream {
     }
 
     /// Finds out where to go: from the cache, or from the broker.
-    pub(super) fn look_up(&mut self, shared: &Shared, key: Key, timeout: Duration) -> Action {
+    pub(super) fn look_up(&mut self, shared: &Shared, mut key: Key, timeout: Duration) -> Action {
+        let shown = match self.shown(shared, &key) {
+            Ok(shown) => shown,
+            // As in `resolved`.
+            Err(_) if self.expected.is_some() => return self.send_to_broker(),
+            Err(refusal) => return self.refuse(&refusal),
+        };
+        key.caller = shown.principal(shared.settings.plugin.key.as_bytes());
         let mut cache = shared.cache.borrow_mut();
         let known = cache.get(&shared.settings, &key, shared.ended.get(), shared.epoch.get(), shared.now.get());
         drop(cache);
@@ -86,11 +95,26 @@ impl Stream {
         }
         self.key = Some(key.clone());
         self.phase = Phase::Waiting;
-        if resolver::ask(shared, &key, timeout, self.me.clone()) {
+        if resolver::ask(shared, &key, shown, timeout, self.me.clone()) {
             // Back-pressure, where `Pause` would have a long body refused.
             return Action::StopIterationAndWatermark;
         }
         self.unavailable()
+    }
+
+    /// What the client shows of itself to the servers that may be asked.
+    fn shown(&self, shared: &Shared, key: &Key) -> Result<Shown, Refusal> {
+        let mut shown = Shown::default();
+        let Some(servers) = shared.servers() else { return Ok(shown) };
+        for name in servers.forward_headers(key.era, &key.target) {
+            if self.headers.repeated(name) {
+                return Err(Refusal::repeated(name));
+            }
+            if let Some(value) = self.headers.exact(name) {
+                shown.add(name, &value)?;
+            }
+        }
+        Ok(shown)
     }
 
     pub(super) fn answer_to(&mut self, to: &Tagged, id: Range<u64>, size: usize) -> Action {
@@ -103,7 +127,7 @@ impl Stream {
         self.answering = true;
         let edit = Edit { server: server.name.clone(), cut: Cut { span: id }, replacement: to.raw.clone(), name: None };
         let target = Target::Server(server.name.clone());
-        self.find(&shared, Key { era: Era::Legacy, session: Some(session), target }, Some(edit), timeout, size)
+        self.find(&shared, Key::new(Era::Legacy, Some(session), target), Some(edit), timeout, size)
     }
 
     /// Gives the body so far back to Envoy, of which it shows the last `size` bytes, and sends it to the broker.

@@ -73,8 +73,8 @@ impl Stream {
     /// The headers that take the request to the server, and those that it is to see. Its own `Host` is the route's to set.
     fn address(&self, destination: &Destination) {
         self.headers.remove(|name| {
-            let clients_own = ["authorization", "cookie", "origin", "accept-encoding", header::LAST_EVENT_ID];
-            clients_own.contains(&name) || (name == header::SESSION_ID && destination.session.is_none())
+            let forwarded = destination.forward_headers.iter().any(|forwarded| forwarded == name);
+            !(forwarded || may_reach_servers(name)) || (name == header::SESSION_ID && destination.session.is_none())
         });
         self.headers.set(":authority", &destination.route.authority);
         if let Some(server) = &destination.route.server_header {
@@ -128,5 +128,19 @@ impl Stream {
     fn release(&mut self) -> Action {
         self.phase = Phase::Released;
         Action::Continue
+    }
+}
+
+/// Whether servers get a header of a client although nobody said so. Whatever else a client sends may be a credential, and is meant
+/// for the gateway: the broker, too, sends on no more than traces and `Mcp-Param-*` of these.
+fn may_reach_servers(name: &str) -> bool {
+    match name {
+        "accept" | "accept-language" | "b3" | "baggage" | "te" | "traceparent" | "tracestate" | "transfer-encoding"
+        | "user-agent" | "via" | "x-request-id" => true,
+        _ => {
+            [":", "mcp-", "content-", "sec-", header::GATEWAY_PREFIX, header::STEERING_PREFIX, "x-forwarded-", "x-b3-"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        }
     }
 }

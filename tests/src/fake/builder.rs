@@ -1,5 +1,6 @@
 //! What a server has, and how it behaves.
 
+use super::callers::Callers;
 use super::{Exchange, Fake, Identity, lists};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -24,13 +25,47 @@ pub(super) struct Plan {
     pub(super) address: IpAddr,
     pub(super) handlers: BTreeMap<(&'static str, String), Handler>,
     pub(super) lists: BTreeMap<&'static str, Vec<Value>>,
+    pub(super) callers: Option<Callers>,
+    pub(super) ttl_ms: u64,
 }
 
 impl Builder {
     pub(super) fn new(modern: bool) -> Self {
         let (handlers, lists) = (BTreeMap::new(), BTreeMap::new());
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Self(Plan { modern, sessions: !modern, lost: 404, revision: None, address, handlers, lists })
+        Self(Plan {
+            modern,
+            sessions: !modern,
+            lost: 404,
+            revision: None,
+            address,
+            handlers,
+            lists,
+            callers: None,
+            ttl_ms: 0,
+        })
+    }
+
+    /// Tells callers apart by this header: who shows VALUE has the tool and the prompt `of_VALUE` and the resource `own:///VALUE`
+    /// beside what everybody has.
+    #[must_use]
+    pub fn by_caller(mut self, header: &'static str) -> Self {
+        self.0.callers = Some(Callers { header, strangers: true });
+        self
+    }
+
+    /// The same, and who does not show the header gets 401.
+    #[must_use]
+    pub fn only_callers(mut self, header: &'static str) -> Self {
+        self.0.callers = Some(Callers { header, strangers: false });
+        self
+    }
+
+    /// Says of its lists that they are fresh for so long (2026-07-28).
+    #[must_use]
+    pub fn fresh_for(mut self, milliseconds: u64) -> Self {
+        self.0.ttl_ms = milliseconds;
+        self
     }
 
     /// Neither session ids nor a GET stream.

@@ -14,8 +14,11 @@ const NEWEST: &str = "2025-11-25";
 impl Fake {
     /// The result of a request that asks for no item in particular.
     pub(super) fn general(&self, request: &Recorded) -> Option<Value> {
-        let lists = &self.state().lists;
-        let list = |kind: &'static str| json!({ kind: lists.get(kind).cloned().unwrap_or_default() });
+        let list = |kind: &'static str| {
+            let mut items = self.state().lists.get(kind).cloned().unwrap_or_default();
+            items.extend(self.own(request, kind));
+            json!({ kind: items })
+        };
         let mut result = match request.method.as_deref()? {
             "initialize" => json!({
                 "protocolVersion": self.settled(request),
@@ -36,7 +39,7 @@ impl Fake {
         };
         if request.modern {
             result["resultType"] = json!("complete");
-            result["ttlMs"] = json!(0);
+            result["ttlMs"] = json!(self.inner.plan.ttl_ms);
             result["cacheScope"] = json!("private");
         }
         Some(result)

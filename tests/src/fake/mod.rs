@@ -6,6 +6,7 @@
 //! ```
 
 mod builder;
+mod callers;
 mod exchange;
 mod lists;
 mod recorded;
@@ -19,7 +20,7 @@ pub use tls::Identity;
 
 use builder::Plan;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Runtime;
@@ -50,6 +51,10 @@ struct State {
     cut: usize,
     read: usize,
     lists: BTreeMap<&'static str, Vec<serde_json::Value>>,
+    /// Callers that are answered with 401.
+    refused: BTreeSet<String>,
+    /// Tools that only one caller has.
+    grown: Vec<(String, serde_json::Value)>,
 }
 
 impl Fake {

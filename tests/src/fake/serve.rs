@@ -4,6 +4,7 @@ use super::{Exchange, Fake, Recorded};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
@@ -51,6 +52,11 @@ async fn handle(State(fake): State<Fake>, request: Request) -> Response {
     let Some(body) = fake.read_body(body).await else { return status(400) };
     let recorded = Recorded::new(&parts, body);
     fake.state().seen.push(recorded.clone());
+    if fake.is_unauthorized(&recorded) {
+        let mut response = answer(401, "text/plain", Body::from("who are you?"));
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"fake\""));
+        return response;
+    }
     match recorded.verb.as_str() {
         "POST" => fake.post(recorded).await,
         "GET" => fake.get(&recorded),
@@ -103,7 +109,7 @@ impl Fake {
         if request.id.is_none() || request.method.is_none() {
             return status(202);
         }
-        if let Some(result) = self.general(&request) {
+        if let Some(result) = self.general(&request).or_else(|| self.own_answer(&request)) {
             let message = json!({ "jsonrpc": "2.0", "result": result }).to_string();
             let id = request.id.as_deref().unwrap_or("null");
             return json_answer(200, message.replacen('{', &format!("{{\"id\":{id},"), 1));

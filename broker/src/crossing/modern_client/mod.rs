@@ -31,7 +31,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use call::{Call, Request, Visited};
 use held::HeldCalls;
-use pool::{Key, Pool, Principal};
+use pool::{Key, Pool};
 use protocol::config::{Gateway, Limits};
 use protocol::era::from_modern::{Said, answers, asks_back, capabilities};
 use protocol::era::to_modern::Level;
@@ -77,7 +77,7 @@ impl Inner {
         let several_servers = self.registry.view().servers.len() > 1;
         Key {
             server: Arc::clone(server),
-            principal: Principal::None,
+            principal: server.principal().cloned(),
             capabilities: capabilities(declared, several_servers).into(),
         }
     }
@@ -187,7 +187,7 @@ impl LegacyServers {
     /// Ends what nobody used for long, and what is left of servers that are not configured any more.
     pub(crate) fn sweep(&self) {
         let view = self.0.registry.view();
-        self.0.pool.sweep(|server| view.servers.iter().any(|current| Arc::ptr_eq(current, server)));
+        self.0.pool.sweep(|server| view.has(server));
     }
 
     /// Ends all sessions. The calls have ended already, or end meanwhile.

@@ -7,6 +7,7 @@ use super::session::{Counted, Pooled};
 use super::visits::Visits;
 use crate::session::failed;
 use crate::upstream::{Server, gateway_info};
+use protocol::caller::Principal;
 use protocol::era::{Era, Revision};
 use protocol::error::Refusal;
 use serde_json::value::RawValue;
@@ -21,24 +22,19 @@ use tokio_util::task::TaskTracker;
 /// How long a session is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Who calls, as far as servers are to tell callers apart. Nobody is known yet.
-pub(super) type Principal = Option<Arc<str>>;
-
 /// What has to be the same for calls to use the same session. The credential that the server sees is the server's own
 /// configuration: another one makes another [`Server`].
 #[derive(Clone)]
 pub(super) struct Key {
     pub(super) server: Arc<Server>,
-    pub(super) principal: Principal,
+    pub(super) principal: Option<Principal>,
     /// See [`protocol::era::from_modern::capabilities`].
     pub(super) capabilities: Arc<str>,
 }
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.server, &other.server)
-            && self.principal == other.principal
-            && self.capabilities == other.capabilities
+        self.server.is(&other.server) && self.principal == other.principal && self.capabilities == other.capabilities
     }
 }
 

@@ -1,10 +1,10 @@
 //! `requestState`: what a client brings back with its answers.
 
-use super::pool::Principal;
 use crate::seal::{Seal, random};
 use crate::session::id::now;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use protocol::caller::Principal;
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ const LONGEST: usize = 64 << 10;
 pub(super) struct Subject {
     /// Who calls.
     #[serde(rename = "p")]
-    pub(super) principal: Principal,
+    pub(super) principal: Option<Principal>,
     /// `tools/call`, `prompts/get` or `resources/read`.
     #[serde(rename = "m")]
     pub(super) method: String,
@@ -185,8 +185,10 @@ mod tests {
             assert_eq!((refusal.code, refusal.status), (code::INVALID_PARAMS, 200));
             refusal.message.into_owned()
         };
+        let mut eve = protocol::caller::Shown::default();
+        eve.add("x-api-key", b"eve").unwrap();
         for other in [
-            Subject { principal: Some("eve".into()), ..subject() },
+            Subject { principal: eve.principal(b"key"), ..subject() },
             Subject { method: "prompts/get".into(), ..subject() },
             Subject { server: "x".into(), ..subject() },
             Subject { target: "x".into(), ..subject() },

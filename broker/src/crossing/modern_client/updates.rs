@@ -8,6 +8,7 @@ use super::session::Pooled;
 use crate::upstream::{Server, UpstreamError};
 use futures::stream::{BoxStream, unfold};
 use futures::{Stream, StreamExt as _};
+use protocol::caller::Principal;
 use protocol::json::{Object, quote};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
@@ -19,7 +20,10 @@ type Subscription = (BTreeSet<String>, BoxStream<'static, String>);
 
 /// What is subscribed to, by server.
 #[derive(Default)]
-pub(super) struct Hubs(std::sync::Mutex<HashMap<String, Arc<Hub>>>);
+pub(super) struct Hubs(std::sync::Mutex<HashMap<Whose, Arc<Hub>>>);
+
+/// A server's name, and whose it is if it tells callers apart.
+type Whose = (String, Option<Principal>);
 
 /// The subscriptions to one server.
 #[derive(Default)]
@@ -141,14 +145,14 @@ impl Hubs {
         let mut hubs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that nobody holds are of no use.
         hubs.retain(|_, hub| Arc::strong_count(hub) > 1);
-        Arc::clone(hubs.entry(server.name().to_owned()).or_default())
+        Arc::clone(hubs.entry((server.name().to_owned(), server.principal().cloned())).or_default())
     }
 }
 
 impl Subscribed {
     /// Has a session that lives, with this server as it is configured now.
     async fn open(&mut self, inner: &Arc<Inner>, server: &Arc<Server>) -> Option<()> {
-        let lives = |lease: &Lease| !lease.session.ended().is_cancelled() && Arc::ptr_eq(&lease.session.server, server);
+        let lives = |lease: &Lease| !lease.session.ended().is_cancelled() && lease.session.server.is(server);
         if self.lease.as_ref().is_some_and(lives) {
             return Some(());
         }

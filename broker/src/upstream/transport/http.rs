@@ -53,6 +53,13 @@ impl Http {
         Ok(Self { client, url, headers, timeout, timeout_ms: server.timeout_ms })
     }
 
+    /// The same endpoint, with further headers. Connections are shared.
+    pub(super) fn showing(&self, headers: &HeaderMap) -> Self {
+        let mut all = self.clone();
+        all.headers.extend(headers.clone());
+        all
+    }
+
     /// The server's URL.
     pub(super) fn url(&self) -> &Url {
         &self.url

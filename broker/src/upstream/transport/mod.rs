@@ -84,6 +84,14 @@ impl Transport {
         }))))
     }
 
+    /// The way to the same server with further headers. `None` for a process, which is sent none.
+    pub(super) fn showing(&self, headers: &HeaderMap) -> Option<Self> {
+        let Kind::Url(url) = &self.0 else { return None };
+        let http = url.http.showing(headers);
+        let sse = url.sse.through(http.clone());
+        Some(Self(Kind::Url(Box::new(AtUrl { http, sse, is_sse: AtomicBool::new(url.is_sse()), open: url.open }))))
+    }
+
     /// Sends a message.
     ///
     /// # Errors

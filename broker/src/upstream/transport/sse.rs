@@ -41,6 +41,11 @@ impl Sse {
         Self { http, server: server.to_owned(), sessions: Sessions::default() }
     }
 
+    /// The same server, reached in another way, without its sessions.
+    pub(super) fn through(&self, http: Http) -> Self {
+        Self::new(http, &self.server)
+    }
+
     /// Sends a message. `initialize` opens a connection, which is then the session.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ async fn an_idle_process_rests_and_its_session_goes_on() {
         until("it is ended", async || (!runs(&pid)).then_some(())).await;
         // Nobody is told, and nothing is forgotten.
         assert_eq!(rig.is("s", State::Ready).await.tools, 1);
-        rig.registry.refreshed().await;
+        rig.refreshed().await;
         rig.sees_tools(Era::Legacy, &["s_echo0"]).await;
         assert!(futures::poll!(listening.next()).is_pending());
         // A notification does not start it, a request does.
