@@ -400,7 +400,7 @@ async fn servers_that_fail(front: Front) {
     let down = Fake::legacy().tool("echo", Exchange::ok).start();
     let gateway = Config::new()
         .at(front)
-        .server_with("a", "p_", &server.url(), ", timeout: 1s")
+        .server_with("a", "p_", &server.url(), ", timeout: 3s")
         .server("down", "d_", &down.url())
         .start()
         .await;
