@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Push(PushArgs),
     /// Print the definitions of the Kubernetes resources
     Crds,
-    /// Turn resources of mcp.kuadrant.io into those of this gateway; what has no counterpart is named on stderr
+    /// Turn resources of mcp.kuadrant.io, or mcp.kagenti.com before, into those of this gateway; what has no counterpart is named on stderr
     Convert(ConvertArgs),
     /// Become a program that ends with the process that started it
     #[command(hide = true)]

@@ -2,46 +2,63 @@
 
 use crate::args::ConvertArgs;
 use crate::{Failure, console};
-use controller::convert as resources;
+use controller::convert::{self as resources, Converted};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What the names of files with resources end with.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
+/// What an expression of a template begins with.
+const TEMPLATE: &str = "{{";
+
 pub(crate) fn convert(args: &ConvertArgs) -> Result<(), Failure> {
-    let (mut converted, mut others, mut unread, mut documents) = (0, 0, 0, Vec::new());
+    let (mut converted, mut others, mut unread) = (0, 0, 0);
+    let mut outputs = Vec::new();
     for input in &args.inputs {
         for file in files(input)? {
-            let shown = file.display();
-            let yaml = fs::read_to_string(&file).map_err(|error| format!("{shown}: cannot be read: {error}"))?;
-            // A folder may also hold templates, which say nothing by themselves.
-            let result = match resources::convert(&yaml) {
+            let result = match read(&file) {
                 Ok(result) => result,
                 Err(error) => {
-                    console::complain(&format!("{shown}: is no YAML and left out: {error}"));
+                    console::complain(&format!("{}: {error}", file.display()));
                     unread += 1;
                     continue;
                 }
             };
             for remark in &result.remarks {
-                console::complain(&format!("{shown}: {remark}"));
+                console::complain(&format!("{}: {remark}", file.display()));
             }
             converted += result.resources.len();
             others += result.others;
             let texts: Vec<_> = result.resources.iter().map(resources::yaml).collect();
-            match &args.output {
-                Some(folder) if !texts.is_empty() => write(folder, input, &file, &texts.join("---\n"))?,
-                Some(_) => {}
-                None => documents.extend(texts),
+            if !texts.is_empty() {
+                outputs.push((place(input, &file), texts.join("---\n")));
             }
         }
     }
-    if !documents.is_empty() {
-        console::say(documents.join("---\n").trim_end());
+    match &args.output {
+        Some(folder) => write(folder, &outputs)?,
+        None if outputs.is_empty() => {}
+        None => {
+            let texts: Vec<_> = outputs.into_iter().map(|(_, text)| text).collect();
+            console::say(texts.join("---\n").trim_end());
+        }
     }
     console::complain(&format!("{converted} resources converted, {others} of other groups left as they are"));
     if unread == 0 { Ok(()) } else { Err(format!("{unread} files could not be read: correct or remove them")) }
+}
+
+/// What becomes of one file. An error says why it is left out: a folder may hold anything.
+fn read(file: &Path) -> Result<Converted, String> {
+    let yaml = fs::read_to_string(file).map_err(|error| format!("cannot be read and is left out: {error}"))?;
+    resources::convert(&yaml).map_err(|error| {
+        if yaml.contains(TEMPLATE) {
+            "is a template and left out: render it first, as `helm template` does".to_owned()
+        } else {
+            format!("is no YAML and left out: {error}")
+        }
+    })
 }
 
 /// The files that `input` stands for, by name.
@@ -67,15 +84,34 @@ fn files(input: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-/// Writes what came of `file`, at the same place under `folder` as `file` has under `input`.
-fn write(folder: &Path, input: &Path, file: &Path, text: &str) -> Result<(), Failure> {
+/// Where in the output's folder what came of `file` belongs: at the same place as `file` has under `input`.
+fn place(input: &Path, file: &Path) -> PathBuf {
     let place = file.strip_prefix(input).ok().filter(|place| !place.as_os_str().is_empty());
     let place = place.map(Path::to_owned).or_else(|| file.file_name().map(PathBuf::from)).unwrap_or_default();
-    let target = folder.join(place).with_extension("yaml");
-    let unwritable = |error: std::io::Error| format!("{}: cannot be written: {error}", target.display());
-    if target.exists() {
-        return Err(format!("{}: is there already: choose another folder", target.display()));
+    if place.extension().is_some_and(|extension| extension == "json") {
+        place.with_added_extension("yaml")
+    } else {
+        place
     }
-    fs::create_dir_all(target.parent().unwrap_or(folder)).map_err(unwritable)?;
-    fs::write(&target, text).map_err(unwritable)
+}
+
+/// Writes all of it, or nothing where something is in the way.
+fn write(folder: &Path, outputs: &[(PathBuf, String)]) -> Result<(), Failure> {
+    let mut places = BTreeSet::new();
+    for (place, _) in outputs {
+        let target = folder.join(place);
+        if target.exists() {
+            return Err(format!("{}: is there already: choose another folder", target.display()));
+        }
+        if !places.insert(place) {
+            return Err(format!("{}: comes of two inputs: convert them into two folders", place.display()));
+        }
+    }
+    for (place, text) in outputs {
+        let target = folder.join(place);
+        let unwritable = |error: std::io::Error| format!("{}: cannot be written: {error}", target.display());
+        fs::create_dir_all(target.parent().unwrap_or(folder)).map_err(unwritable)?;
+        fs::write(&target, text).map_err(unwritable)?;
+    }
+    Ok(())
 }

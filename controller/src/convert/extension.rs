@@ -3,10 +3,20 @@
 use super::fields::Fields;
 use serde_json::{Map, Value, json};
 
-pub(super) fn spec(fields: &mut Fields) -> Value {
+/// What the names of annotations begin with that stand for fields in the older group.
+pub(super) const ANNOTATIONS: &str = "kuadrant.io/alpha-";
+
+pub(super) fn spec(fields: &mut Fields, annotations: &Value) -> Value {
     let mut spec = Map::new();
     if let Some(target) = fields.object("targetRef", &["group", "kind", "name", "namespace", "sectionName"]) {
         spec.insert("targetRef".to_owned(), target.into());
+    }
+    for (name, value) in annotations.as_object().into_iter().flatten() {
+        match name.strip_prefix(ANNOTATIONS) {
+            Some("gateway-public-host") => _ = spec.insert("publicHost".to_owned(), value.clone()),
+            Some(_) => fields.annotation(name, "has no counterpart: it is left out"),
+            None => {}
+        }
     }
     fields.keep(&["publicHost"], &mut spec);
     if let Some(bytes) = fields.take("maxBodyBytes") {
@@ -27,7 +37,11 @@ pub(super) fn spec(fields: &mut Fields) -> Value {
         ),
         ("httpRouteManagement", json!("Enabled"), "the HTTPRoute of the endpoint is always made: take yours away"),
         ("logLevel", json!("info"), "there is no level of its own for each gateway: it is left out"),
-        ("urlElicitation", json!("Disabled"), "tokens are not collected from users: give servers a credentialRef"),
+        (
+            "urlElicitation",
+            json!("Disabled"),
+            "tokens are not collected from users: give servers a credentialRef or forwardHeaders",
+        ),
         (
             "oauthProtectedResource",
             json!({}),

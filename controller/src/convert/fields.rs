@@ -57,6 +57,17 @@ impl Fields {
         self.remarks.push(Remark { resource: self.resource.clone(), field, message: message.to_owned() });
     }
 
+    /// Remarks something about an annotation.
+    pub(super) fn annotation(&mut self, name: &str, message: &str) {
+        let field = format!("metadata.annotations[{name}]");
+        self.remarks.push(Remark { resource: self.resource.clone(), field, message: message.to_owned() });
+    }
+
+    /// The remarks until now, whatever else there is.
+    pub(super) fn remarks(self) -> Vec<Remark> {
+        self.remarks
+    }
+
     /// All remarks, those on fields that nobody took among them.
     pub(super) fn finish(mut self) -> Vec<Remark> {
         let unknown: Vec<_> = self.left.keys().cloned().collect();

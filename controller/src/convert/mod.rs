@@ -1,7 +1,7 @@
-//! Resources of `mcp.kuadrant.io`, made into the project's own.
+//! Resources of `mcp.kuadrant.io`, and of `mcp.kagenti.com` as that was called before, made into the project's own.
 //!
-//! What has no counterpart is left out and named. Resources of other groups are none of its business, except grants: those that name
-//! a kind that is converted are made for ours too.
+//! What has no counterpart is left out and named. Resources of other groups are none of its business, except those that name one of
+//! these: grants are made for ours, and roles are told.
 
 mod extension;
 mod fields;
@@ -16,8 +16,12 @@ use fields::Fields;
 use serde_json::{Map, Value, json};
 use std::fmt;
 
-/// The group that is converted.
-const THEIRS: &str = "mcp.kuadrant.io";
+/// What their group was called before. Its registrations are a kind of ours too.
+const OLDER: &str = "mcp.kagenti.com";
+/// The groups that are converted.
+const THEIRS: [&str; 2] = ["mcp.kuadrant.io", OLDER];
+/// Longest name of an `MCPGatewayExtension`.
+const EXTENSION_NAME: usize = 40;
 
 /// What became of the documents of one file.
 #[derive(Debug, Default, PartialEq)]
@@ -72,8 +76,7 @@ pub fn yaml(resource: &Value) -> String {
 }
 
 fn one(resource: &Value, converted: &mut Converted) {
-    let group =
-        resource["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
+    let group = group(resource);
     let kind = resource["kind"].as_str().unwrap_or_default();
     if kind == "ReferenceGrant"
         && let Some(grant) = grant::convert(resource)
@@ -81,24 +84,48 @@ fn one(resource: &Value, converted: &mut Converted) {
         converted.resources.push(with_metadata(resource, grant));
         return;
     }
-    if group != THEIRS {
-        converted.others += 1;
+    if !THEIRS.contains(&group) {
+        if ["Role", "ClusterRole"].contains(&kind) && rules_name_theirs(resource) {
+            let message = format!("has rules for their group, and is left as it is: give {GROUP} the same rights");
+            converted.remarks.push(Remark { resource: name(resource), field: "rules".to_owned(), message });
+        }
+        converted.others += usize::from(resource["kind"].is_string());
         return;
     }
     let mut fields = Fields::new(&resource["spec"], "spec", name(resource));
-    let spec = match kind {
-        "MCPServerRegistration" => registration::spec(&mut fields),
-        "MCPVirtualServer" => virtual_server::spec(&mut fields),
-        "MCPGatewayExtension" => extension::spec(&mut fields),
+    let (ours, spec) = match kind {
+        "MCPServerRegistration" if group == OLDER => {
+            fields.remark("", "works here as it is: leave it in the cluster, or apply it unchanged");
+            converted.remarks.append(&mut fields.remarks());
+            return;
+        }
+        "MCPServerRegistration" | "MCPServer" => ("MCPServerRegistration", registration::spec(&mut fields)),
+        "MCPVirtualServer" => (kind, virtual_server::spec(&mut fields)),
+        "MCPGatewayExtension" => (kind, extension::spec(&mut fields, &resource["metadata"]["annotations"])),
         _ => {
             fields.remark("", "there is no such kind here: it is left out");
-            converted.remarks.append(&mut fields.finish());
+            converted.remarks.append(&mut fields.remarks());
             return;
         }
     };
+    if ours == "MCPGatewayExtension"
+        && resource["metadata"]["name"].as_str().is_some_and(|name| name.len() > EXTENSION_NAME)
+    {
+        fields.remark("", &format!("has a name of more than {EXTENSION_NAME} characters: choose a shorter one"));
+    }
     converted.remarks.append(&mut fields.finish());
-    let ours = json!({ "apiVersion": format!("{GROUP}/v1alpha1"), "kind": kind, "spec": spec });
+    let ours = json!({ "apiVersion": format!("{GROUP}/v1alpha1"), "kind": ours, "spec": spec });
     converted.resources.push(with_metadata(resource, ours));
+}
+
+fn group(resource: &Value) -> &str {
+    resource["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group)
+}
+
+fn rules_name_theirs(role: &Value) -> bool {
+    let rules = role["rules"].as_array().into_iter().flatten();
+    let mut groups = rules.flat_map(|rule| rule["apiGroups"].as_array().into_iter().flatten());
+    groups.any(|group| group.as_str().is_some_and(|group| THEIRS.contains(&group)))
 }
 
 fn name(resource: &Value) -> String {
@@ -117,7 +144,9 @@ fn with_metadata(resource: &Value, mut ours: Value) -> Value {
         }
     }
     if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        annotations.retain(|name, _| {
+            name != "kubectl.kubernetes.io/last-applied-configuration" && !name.starts_with(extension::ANNOTATIONS)
+        });
         if annotations.is_empty() {
             metadata.remove("annotations");
         }

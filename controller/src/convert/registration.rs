@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) fn spec(fields: &mut Fields) -> Value {
     let mut spec = Map::new();
-    // Releases before 0.6 have the name of `mcp.kagenti.com`.
+    // What is older has the name of `mcp.kagenti.com`.
     if let Some(prefix) = fields.take("prefix").or_else(|| fields.take("toolPrefix")) {
         spec.insert("prefix".to_owned(), prefix);
     }
@@ -24,12 +24,14 @@ pub(super) fn spec(fields: &mut Fields) -> Value {
     fields.leave(
         "userSpecificList",
         &json!("Disabled"),
-        "there are no lists by user: all clients see what the gateway's own credential sees",
+        "name the headers by which the server tells users apart in forwardHeaders; without, all clients see what the gateway's \
+         own credential sees",
     );
     fields.leave(
         "tokenURLElicitation",
         &json!({}),
-        "tokens are not collected from users: give the server a credentialRef",
+        "tokens are not collected from users: give the server a credentialRef, or have clients send theirs in a header that \
+         forwardHeaders names",
     );
     for name in ["hint", "category", "tags"] {
         fields.leave(

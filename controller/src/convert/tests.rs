@@ -142,8 +142,99 @@ metadata: {name: novelty}
     );
     assert_eq!(result.others, 1);
     assert_eq!(result.resources.len(), 2);
-    assert_eq!(result.resources[1]["spec"]["from"][0]["group"], "mcpgateway.dev");
+    let from = result.resources[1]["spec"]["from"].as_array().expect("who is allowed");
+    let groups: Vec<_> = from.iter().map(|from| from["group"].as_str().unwrap_or_default()).collect();
+    assert_eq!(groups, ["mcp.kuadrant.io", "mcpgateway.dev"], "theirs goes on beside ours");
     assert_eq!(remarks(&result), ["MCPNovelty novelty: there is no such kind here: it is left out"]);
+}
+
+#[test]
+fn the_older_groups_registrations_stay_and_its_other_kinds_are_converted() {
+    let result = converted(
+        r#"
+apiVersion: mcp.kagenti.com/v1alpha1
+kind: MCPServerRegistration
+metadata: {name: weather}
+spec: {toolPrefix: weather_, targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: weather}}
+---
+apiVersion: mcp.kagenti.com/v1alpha1
+kind: MCPServer
+metadata: {name: older}
+spec: {toolPrefix: old_, targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: older, namespace: routes}}
+---
+apiVersion: mcp.kagenti.com/v1alpha1
+kind: MCPGatewayExtension
+metadata:
+  name: mcp
+  annotations:
+    kuadrant.io/alpha-gateway-public-host: mcp.example.com
+    kuadrant.io/alpha-gateway-poll-interval: 30s
+    team: a
+spec: {targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: front}}
+---
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: allow, namespace: routes}
+spec:
+  from:
+  - {group: mcp.kagenti.com, kind: MCPServer, namespace: a}
+  - {group: mcp.kagenti.com, kind: MCPServerRegistration, namespace: a}
+  to: [{group: gateway.networking.k8s.io, kind: HTTPRoute}]
+"#,
+    );
+    let kinds: Vec<_> = result.resources.iter().map(|resource| resource["kind"].as_str().unwrap_or_default()).collect();
+    assert_eq!(kinds, ["MCPServerRegistration", "MCPGatewayExtension", "ReferenceGrant"]);
+    assert_eq!(result.resources[0]["spec"]["prefix"], "old_");
+    assert_eq!(result.resources[1]["spec"]["publicHost"], "mcp.example.com");
+    assert_eq!(result.resources[1]["metadata"]["annotations"], json!({"team": "a"}));
+    let from = &result.resources[2]["spec"]["from"];
+    assert_eq!(from.as_array().map(Vec::len), Some(3), "{from}");
+    assert_eq!(from[2], json!({"group": "mcpgateway.dev", "kind": "MCPServerRegistration", "namespace": "a"}));
+    let remarks = remarks(&result);
+    assert_eq!(remarks.len(), 2, "{remarks:#?}");
+    assert!(remarks[0].starts_with("MCPServerRegistration weather: works here as it is"), "{remarks:#?}");
+    assert!(remarks[1].contains("metadata.annotations[kuadrant.io/alpha-gateway-poll-interval]"), "{remarks:#?}");
+}
+
+#[test]
+fn what_the_api_server_would_refuse_is_mended_or_told() {
+    let name = "a".repeat(41);
+    let result = converted(&format!(
+        r#"
+apiVersion: mcp.kuadrant.io/v1
+kind: MCPVirtualServer
+metadata: {{name: twice}}
+spec: {{tools: [a_x, b_y, a_x], prompts: [p, p]}}
+---
+apiVersion: mcp.kuadrant.io/v1
+kind: MCPGatewayExtension
+metadata: {{name: {name}}}
+spec: {{targetRef: {{name: front, sectionName: mcp}}}}
+"#
+    ));
+    assert_eq!(result.resources[0]["spec"]["tools"], json!(["a_x", "b_y"]));
+    assert_eq!(result.resources[0]["spec"]["prompts"], json!(["p"]));
+    let remarks = remarks(&result);
+    assert!(remarks.len() == 1 && remarks[0].contains("40 characters"), "{remarks:#?}");
+}
+
+#[test]
+fn roles_for_their_group_are_told_and_what_is_no_resource_is_not_counted() {
+    let result = converted(
+        r#"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: registrars}
+rules: [{apiGroups: [mcp.kuadrant.io], resources: [mcpserverregistrations], verbs: [create]}]
+---
+replicas: 3
+---
+just text
+"#,
+    );
+    assert_eq!((result.resources.len(), result.others), (0, 1));
+    let remarks = remarks(&result);
+    assert!(remarks.len() == 1 && remarks[0].starts_with("ClusterRole registrars: rules: "), "{remarks:#?}");
 }
 
 #[test]
