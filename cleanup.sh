@@ -8,19 +8,26 @@
 #   cleanup.sh --cluster  the whole cluster, if kind made it
 #   TIMEOUT               how many seconds each step may take; 180
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/env.sh"
+show_help "$@"
 source "$ROOT/scripts/kubernetes.sh"
 
 [[ $# -le 1 && ${1:-} =~ ^(|--servers|--cluster)$ ]] || fail "usage: cleanup.sh [--servers | --cluster]"
-cluster
 
 if [[ ${1:-} == --cluster ]]; then
-  context=$(k config current-context)
+  # It may have stopped, or be gone already.
+  need "$KUBECTL" "install kubectl: https://kubernetes.io/docs/tasks/tools"
+  context=$(k config current-context 2>/dev/null || true)
+  if [[ -z $context ]]; then
+    say "kubectl points at no cluster: there is none to delete"
+    exit
+  fi
   [[ $context == kind-* ]] ||
     fail "kind did not make the cluster of $context: delete it with what made it, or take the gateway away with ./cleanup.sh"
   need kind "install kind: https://kind.sigs.k8s.io"
   kind delete cluster --name "${context#kind-}"
   exit
 fi
+cluster
 
 gone() { k delete --ignore-not-found --wait --timeout="${TIMEOUT}s" "$@" >&2; }
 

@@ -4,6 +4,7 @@
 #
 #   TIMEOUT          how many seconds each step may take; 180
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/env.sh"
+show_help "$@"
 source "$ROOT/scripts/images.sh"
 source "$ROOT/scripts/kubernetes.sh"
 no_arguments "$@"

@@ -11,6 +11,7 @@
 #   NODE_PORT            the nodes' port that leads to the Gateway's 8080, as 30080: docs/kind.md
 #   TIMEOUT              how many seconds each step may take; 180
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/env.sh"
+show_help "$@"
 source "$ROOT/scripts/images.sh"
 source "$ROOT/scripts/kubernetes.sh"
 no_arguments "$@"

@@ -5,6 +5,7 @@
 #   PUBLIC_HOST      host of the endpoint, if setup-mcp-gateway.sh was told one
 #   TIMEOUT          how many seconds the port-forward may take; 180
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/env.sh"
+show_help "$@"
 source "$ROOT/scripts/kubernetes.sh"
 no_arguments "$@"
 

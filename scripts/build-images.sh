@@ -2,6 +2,7 @@
 # Builds the images of the gateway and of the sample servers, and the filter, from the sources: see scripts/images.sh for the variables.
 # No base image is pulled. What was built is told on stdout.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+show_help "$@"
 source "$ROOT/scripts/images.sh"
 no_arguments "$@"
 TOOL=$(container_tool)

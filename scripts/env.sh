@@ -2,6 +2,12 @@
 # shellcheck shell=bash
 set -euo pipefail
 
+# macOS has 3.2.
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf 'error: this is bash %s: 4.4 or newer is needed (macOS: brew install bash)\n' "$BASH_VERSION" >&2
+  exit 1
+fi
+
 # shellcheck disable=SC2034 # for those that source this
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/mcp-gateway
@@ -15,8 +21,23 @@ fail() {
   exit 1
 }
 
+# show_help ARGUMENTS…: with --help what stands at the top of the script, and the variables of the parts that it sources, and nothing else.
+show_help() {
+  [[ ${1:-} == --help || ${1:-} == -h ]] || return 0
+  local text part line name
+  text=$(sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0")
+  printf '%s\n' "$text"
+  while read -r part; do
+    while IFS= read -r line; do
+      read -r name _ <<<"$line"
+      [[ $text == *"  $name "* ]] || printf '%s\n' "$line"
+    done < <(sed -n '/^#   [A-Z]/s/^# //p' "$ROOT/scripts/$part")
+  done < <(sed -n 's|^source "[^(]*/scripts/\(.*\)"$|\1|p' "$0")
+  exit 0
+}
+
 no_arguments() {
-  (($# == 0)) || fail "usage: ${0##*/}, without arguments. It takes variables: \`head -n 20 $0\` lists them"
+  (($# == 0)) || fail "usage: ${0##*/}, without arguments. It takes variables: \`$0 --help\` lists them"
 }
 
 need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }

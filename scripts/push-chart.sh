@@ -5,6 +5,7 @@
 #
 #   CHART_VERSION    as 1.2.3; the one in charts/mcp-gateway/Chart.yaml
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+show_help "$@"
 source "$ROOT/scripts/images.sh"
 no_arguments "$@"
 cd "$ROOT"

@@ -2,6 +2,7 @@
 # Pushes what scripts/build-images.sh built, and the filter as an OCI artifact for Istio: with the same variables.
 # Logins are those of docker, podman or buildah. What was pushed is told on stdout.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+show_help "$@"
 source "$ROOT/scripts/images.sh"
 no_arguments "$@"
 TOOL=$(container_tool)

@@ -361,8 +361,22 @@ fn the_manifests_and_the_chart_are_taken_by_the_api_server() {
         }
         let chart = root().join("charts/mcp-gateway").display().to_string();
         cluster.helm(&["lint", "--strict", &chart]).await.expect("the chart is right");
-        let refused = cluster.helm(&["lint", &chart, "--set", "replicas=many"]).await;
-        assert!(!refused.success && refused.output.contains("replicas"), "{}{}", refused.output, refused.error);
+        for (value, field) in [
+            ("replicas=many", "/replicas"),
+            ("replica=2", "'replica'"),
+            ("image.tagg=v1", "'tagg'"),
+            ("image.tag=a:b", "/image/tag"),
+            ("image.repository=https://ghcr.io/team/mcp-gateway", "/image/repository"),
+            ("module.url=ghcr.io/team/filter:v1", "/module/url"),
+            ("clusterDomain=Cluster.Local", "/clusterDomain"),
+            ("resources.limit.cpu=1", "'limit'"),
+            ("tolerations[0].keys=a", "'keys'"),
+            ("affinity.nodeAfinity.a=1", "'nodeAfinity'"),
+        ] {
+            let refused = cluster.helm(&["lint", &chart, "--set", value]).await;
+            let told = format!("{}{}", refused.output, refused.error);
+            assert!(!refused.success && told.contains(field), "{value}: {told}");
+        }
         let rich = [
             "template",
             "mcp-gateway",

@@ -111,6 +111,20 @@ fn what_is_missing_is_told_with_what_to_do() {
         };
         let setup = async |more: &[(&str, &str)]| run("setup-mcp-gateway.sh", &[], more).await;
 
+        for (script, variable) in [
+            ("setup-mcp-gateway.sh", "  NODE_PORT "),
+            ("deploy-mcp-servers.sh", "  TIMEOUT "),
+            ("test-servers.sh", "  GATEWAY_ADDRESS "),
+            ("cleanup.sh", "  cleanup.sh --cluster "),
+            ("scripts/build-images.sh", "  PLATFORMS "),
+            ("scripts/push-images.sh", "  DOCKER_USERNAME "),
+            ("scripts/push-chart.sh", "  CHART_VERSION "),
+        ] {
+            // Whatever else is wrong.
+            let said = run(script, &["--help"], &[("KUBECTL", "no-kubectl"), ("PLATFORMS", "none")]).await;
+            let said = said.expect(script);
+            assert!(said.contains(variable) && !said.contains("shellcheck"), "{script}: {said}");
+        }
         for script in ["setup-mcp-gateway.sh", "deploy-mcp-servers.sh"] {
             fails(&run(script, &[], &[("REGISTRY", "")]).await, &["DOCKER_USERNAME", "REGISTRY"]);
         }
@@ -143,6 +157,9 @@ fn what_is_missing_is_told_with_what_to_do() {
 
         run("cleanup.sh", &[], &[]).await.expect("cleaning up where nothing is");
         fails(&run("cleanup.sh", &["--cluster"], &[]).await, &["kind did not make the cluster of test"]);
+        // As it is after `kind delete cluster`.
+        let gone = cluster.script_with(&nowhere, "cleanup.sh", &["--cluster"], &variables).await;
+        assert!(gone.success && gone.error.contains("there is none to delete"), "{}", gone.error);
         let config = std::fs::read_to_string(cluster.kubeconfig()).expect("a kubeconfig");
         let mut config: serde_json::Value = serde_json::from_str(&config).expect("it is JSON");
         config["contexts"][0]["name"] = json!("kind-demo");
