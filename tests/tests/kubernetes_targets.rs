@@ -81,6 +81,79 @@ fn targets_of_every_kind_by_envoy_filter() {
     targets_of_every_kind(Mode::EnvoyFilter);
 }
 
+/// A server has one name and one set of headers, whichever way a request takes.
+fn what_a_route_says_holds_for_every_request(mode: Mode) {
+    kubernetes::test(async |cluster| {
+        let site = Site::new(cluster, mode).await;
+        let server = server(&site);
+        site.serve("named", &server).await;
+        let route = r"
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: named}
+spec:
+  parentRefs: [{name: front}]
+  hostnames: [named.example.com]
+  rules:
+  - filters:
+    - {type: URLRewrite, urlRewrite: {hostname: tools.example.com}}
+    - {type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: X-Team, value: blue}], add: [{name: X-Api-Key, value: sesame}]}}
+    backendRefs: [{name: named, port: 8000}]
+";
+        cluster.apply_in(&site.namespace, route).await;
+        site.register("named", "n_", "targetRef: {name: named}").await;
+        site.ready("named").await;
+        site.is_straight("n_add", &server).await;
+        is_called(&site, "n_add").await;
+        for request in server.seen() {
+            let told = ["host", "x-team", "x-api-key"].map(|name| request.header(name).to_owned());
+            assert_eq!(told, ["tools.example.com", "blue", "sesame"], "{request:?}");
+        }
+    });
+}
+
+#[test]
+fn what_a_route_says_holds_for_every_request_by_wasm_plugin() {
+    what_a_route_says_holds_for_every_request(Mode::WasmPlugin);
+}
+
+#[test]
+fn what_a_route_says_holds_for_every_request_by_envoy_filter() {
+    what_a_route_says_holds_for_every_request(Mode::EnvoyFilter);
+}
+
+#[test]
+fn a_service_goes_by_the_name_that_its_tls_policy_gives_it() {
+    kubernetes::test(async |cluster| {
+        let site = Site::new(cluster, Mode::WasmPlugin).await;
+        let identity = Identity::of("tools.corp.example");
+        let server = Fake::modern().at(cluster.node()).tool("add", Exchange::ok).start_tls(&identity);
+        site.serve("tls", &server).await;
+        let authority = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "authority"}, "data": {"ca.crt": identity.pem()},
+        });
+        cluster.apply_in(&site.namespace, &authority.to_string()).await;
+        let policy = r#"
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: tls}
+spec:
+  targetRefs: [{group: "", kind: Service, name: tls}]
+  validation:
+    hostname: tools.corp.example
+    caCertificateRefs: [{group: "", kind: ConfigMap, name: authority}]
+"#;
+        cluster.apply_in(&site.namespace, policy).await;
+        site.register("tls", "t_", "targetRef: {kind: Service, name: tls, port: 8000}").await;
+        site.ready("tls").await;
+        site.is_straight("t_add", &server).await;
+        is_called(&site, "t_add").await;
+        for request in server.seen() {
+            assert_eq!(request.header("host"), "tools.corp.example", "{request:?}");
+        }
+    });
+}
+
 #[test]
 fn a_target_in_another_namespace_needs_its_consent() {
     kubernetes::test(async |cluster| {

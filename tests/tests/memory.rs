@@ -102,6 +102,7 @@ async fn start(servers: &[(&str, &Server)]) -> (Broker, String) {
         prefix: format!("{name}_"),
         transport: Transport::StreamableHttp,
         url: server.url.clone(),
+        address: None,
         headers: BTreeMap::new(),
         forward_headers: Vec::new(),
         cache: config::Cache::default(),

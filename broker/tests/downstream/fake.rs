@@ -141,6 +141,7 @@ impl Fake {
             prefix: prefix.to_owned(),
             transport: Transport::Auto,
             url: format!("http://{}/mcp", self.addr),
+            address: None,
             headers: BTreeMap::new(),
             forward_headers: Vec::new(),
             cache: Cache::default(),

@@ -80,6 +80,7 @@ impl LegacyOnly {
             name: name.to_owned(),
             prefix: prefix.to_owned(),
             url: format!("http://{}/mcp", self.addr),
+            address: None,
             headers: BTreeMap::new(),
             forward_headers: Vec::new(),
             cache: Cache::default(),

@@ -130,6 +130,7 @@ impl ModernServer {
             prefix: prefix.to_owned(),
             transport: Transport::Auto,
             url: format!("http://{}/mcp", self.addr),
+            address: None,
             headers: BTreeMap::new(),
             forward_headers: Vec::new(),
             cache: Cache::default(),

@@ -89,6 +89,7 @@ async fn start() -> (Arc<Store>, Rig) {
         prefix: "a_".to_owned(),
         transport: Transport::StreamableHttp,
         url,
+        address: None,
         headers: BTreeMap::new(),
         forward_headers: Vec::new(),
         cache: Cache::default(),

@@ -82,6 +82,7 @@ impl Scripted {
             prefix: prefix.to_owned(),
             transport: Transport::Auto,
             url: format!("http://{}/{name}", self.addr),
+            address: None,
             headers: BTreeMap::new(),
             forward_headers: Vec::new(),
             cache: Cache::default(),

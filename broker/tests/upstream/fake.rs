@@ -80,6 +80,7 @@ impl Fake {
                 Some(_) => format!("https://localhost:{}/mcp", self.addr.port()),
                 None => format!("http://{}/mcp", self.addr),
             },
+            address: None,
             headers: BTreeMap::from([("authorization".to_owned(), "Bearer secret".to_owned())]),
             forward_headers: Vec::new(),
             cache: Cache::default(),

@@ -10,6 +10,7 @@ fn server(name: &str, url: &str) -> Server {
         prefix: format!("{name}_"),
         transport: Transport::Auto,
         url: url.to_owned(),
+        address: None,
         headers: BTreeMap::from([("authorization".to_owned(), "Bearer x".to_owned())]),
         forward_headers: Vec::new(),
         cache: Cache::default(),

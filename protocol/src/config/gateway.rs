@@ -42,6 +42,9 @@ pub struct Server {
     pub transport: Transport,
     /// Absolute `http` or `https` URL of its MCP endpoint, query included; empty for a process.
     pub url: String,
+    /// Host name or IP address that connections go to, where `url` has only the name that `Host` and the certificate have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// Sent with every request to it: credentials, mostly. Names in lower case.
     pub headers: BTreeMap<String, String>,
     /// The client's own values of these headers are sent to it too, so that it may tell callers apart. Names in lower case, each

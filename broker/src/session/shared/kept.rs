@@ -122,7 +122,7 @@ impl KeptUpstream {
 /// What a session depends on: where its server is, and what it is sent with.
 fn of(server: &Server) -> String {
     let config = server.config();
-    let parts = serde_json::to_vec(&(&config.url, &config.headers)).unwrap_or_default();
+    let parts = serde_json::to_vec(&(&config.url, &config.headers, &config.address)).unwrap_or_default();
     Sha256::digest(parts).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -7,13 +7,30 @@ use crate::upstream::reply::Reply;
 use bytes::Bytes;
 use protocol::config::Server;
 use protocol::http::header;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Idle connections are dropped sooner than common servers drop them (Node and uvicorn: 5 s): no request meets a
 /// connection that is about to be closed.
 const POOL_IDLE: Duration = Duration::from_secs(4);
+
+/// Where connections go, whatever name a URL has.
+struct Address(String);
+
+impl Resolve for Address {
+    fn resolve(&self, _: Name) -> Resolving {
+        let address = self.0.clone();
+        Box::pin(async move {
+            // Without a port it is that of the URL.
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((address, 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
 
 /// A server's endpoint. Clones share connections.
 #[derive(Clone, Debug)]
@@ -48,8 +65,14 @@ impl Http {
             None if url.scheme() == "http" => builder = builder.tls_certs_only([]),
             None => {}
         }
+        let mut headers = own_headers(server)?;
+        if let Some(address) = &server.address {
+            builder = builder.dns_resolver(Arc::new(Address(address.clone())));
+            // As Envoy sends it: where the server listens is not a part of its name.
+            let host = url.host_str().and_then(|host| HeaderValue::from_str(host).ok()).ok_or(ClientError::Url)?;
+            headers.insert(HOST, host);
+        }
         let client = builder.build().map_err(|_| ClientError::Tls)?;
-        let headers = own_headers(server)?;
         Ok(Self { client, url, headers, timeout, timeout_ms: server.timeout_ms })
     }
 
@@ -120,9 +143,12 @@ impl Http {
     /// Only if no answer begins.
     pub(super) async fn carry(
         &self,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         body: reqwest::Body,
     ) -> Result<reqwest::Response, reqwest::Error> {
+        if let Some(host) = self.headers.get(HOST) {
+            headers.insert(HOST, host.clone());
+        }
         self.client.post(self.url.clone()).headers(headers).body(body).send().await
     }
 

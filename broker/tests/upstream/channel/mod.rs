@@ -42,6 +42,7 @@ fn at(url: &str) -> Server {
         prefix: "s_".to_owned(),
         transport: Transport::Auto,
         url: url.to_owned(),
+        address: None,
         headers: BTreeMap::new(),
         forward_headers: Vec::new(),
         cache: Cache::default(),

@@ -193,6 +193,8 @@ pub(super) struct GrantTo {
 /// `spec` of a `Service`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Service {
+    #[serde(default, rename = "type")]
+    pub(super) kind: Option<String>,
     #[serde(default)]
     pub(super) ports: Vec<ServicePort>,
     #[serde(default)]
@@ -220,6 +222,8 @@ pub(super) struct ServiceEntry {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct EntryPort {
+    #[serde(default)]
+    pub(super) name: String,
     pub(super) number: u16,
     #[serde(default)]
     pub(super) protocol: String,

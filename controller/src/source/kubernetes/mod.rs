@@ -274,8 +274,11 @@ fn registered(
         return outcome;
     }
     let looked_up = secrets::authorities(world, registration).and_then(|ca| {
-        let headers = secrets::headers(world, registration)?;
+        let credential = secrets::headers(world, registration)?;
         let found = target::find(world, registration, ca.as_deref())?;
+        let mut headers = found.headers.clone();
+        headers.retain(|name, _| !registration.forward_headers.contains(name));
+        headers.extend(credential);
         Ok((found, headers, ca))
     });
     let (found, headers, ca) = match looked_up {

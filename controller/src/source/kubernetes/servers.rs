@@ -57,6 +57,7 @@ pub(super) fn add(
             prefix: registration.prefix.clone(),
             transport: registration.transport.clone(),
             url: found.url.clone(),
+            address: found.address.clone(),
             headers,
             forward_headers: registration.forward_headers.clone(),
             cache: registration.cache,

@@ -11,7 +11,9 @@ use super::verdict::{Verdict, reason};
 use super::world::{World, spec};
 use crate::model::{Backend, External, ObjectName};
 use crate::source::values;
+use kube::api::DynamicObject;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use url::Url;
 
 /// A server, found.
@@ -19,6 +21,10 @@ use url::Url;
 pub(super) struct Found {
     /// The broker's way to it.
     pub(super) url: String,
+    /// Where that leads, if not to the host in it.
+    pub(super) address: Option<String>,
+    /// What the target has sent to it with every request.
+    pub(super) headers: BTreeMap<String, String>,
     /// Envoy's. `None` if there is none.
     pub(super) backend: Option<Backend>,
     /// The authorities that its certificate has to be issued by, where the target says so itself.
@@ -31,13 +37,16 @@ pub(super) struct Found {
 
 impl Found {
     fn new(url: String, backend: Option<Backend>) -> Self {
-        Self { url, backend, ca: None, gateways: None, notes: Vec::new() }
+        Self { url, address: None, headers: BTreeMap::new(), backend, ca: None, gateways: None, notes: Vec::new() }
     }
 }
 
 /// A host and port in the cluster or the mesh.
 struct Place {
+    /// The name that it goes by, in `Host` and in its certificate.
     host: String,
+    /// Where it is, if that is another name.
+    address: Option<String>,
     port: u16,
     tls: bool,
     /// Whether Envoy speaks TLS by itself, since the cluster's own resources say so.
@@ -91,6 +100,7 @@ fn outside(url: &str, ca: Option<&str>) -> Result<Found, Verdict> {
     let url = values::endpoint(url).map_err(|error| Verdict::no(reason::INVALID, format!("url {error}")))?;
     let place = Place {
         host: url.host_str().unwrap_or_default().to_owned(),
+        address: None,
         port: url.port_or_known_default().unwrap_or(443),
         tls: url.scheme() == "https",
         tls_by_policy: false,
@@ -118,6 +128,10 @@ impl Lookup<'_> {
     fn service(&self, name: &ObjectName, port: Option<u16>) -> Result<Found, Verdict> {
         let place = self.service_place(name, port).ok_or_else(|| match self.world.get(Kind::Service, name) {
             None => Self::missing(Kind::Service, name),
+            Some(service) if is_external(service) => Verdict::no(
+                reason::INVALID_KIND,
+                format!("Service {name} is an ExternalName without ports: name the host in url, or a ServiceEntry in targetRef"),
+            ),
             Some(_) => no_port(Kind::Service, name, port),
         })?;
         let reference = json!({ "group": "", "kind": "Service", "namespace": name.namespace, "name": name.name, "port": place.port });
@@ -140,6 +154,7 @@ impl Lookup<'_> {
     fn one(&self, place: Place, reference: Value) -> Result<Found, Verdict> {
         let mut found = Found::new(place.url(&self.registration.path), None);
         found.ca = place.ca.clone();
+        found.address = place.address.clone();
         found.backend = Some(if place.tls && !place.tls_by_policy {
             place.external(self.ca.map(str::to_owned))
         } else {
@@ -169,17 +184,30 @@ impl Lookup<'_> {
                 format!("HTTPRoute {name} has no backend for this path"),
             ));
         };
-        let place = self.backend_place(chosen, name)?;
-        let rewritten = rewrite(rule, path);
+        let mut place = self.backend_place(chosen, name)?;
+        let mut rewritten = rewrite(rule, path);
+        let host = rewritten.host.take().unwrap_or_else(|| place.host.clone());
+        if !place.tls && host != place.host {
+            place.address = Some(std::mem::replace(&mut place.host, host.clone()));
+        }
         let mut found = Found::new(place.url(&rewritten.path), None);
         found.ca = place.ca.clone();
+        found.address = place.address.clone();
+        found.headers = rewritten.headers;
         found.gateways = Some(route.parent_refs.iter().filter_map(|parent| gateway_of(parent, name)).collect());
         found.notes = rewritten.left_out;
-        let host = rewritten.host.unwrap_or_else(|| place.host.clone());
         let reaches = backends.iter().all(|(backend, _)| self.route_may_reach(backend, name));
         found.backend = if place.tls && !place.tls_by_policy {
+            found.notes.extend(lost_outside(&rewritten.filters, (&host, &place.host), backends.len()));
             (backends.len() == 1).then(|| place.external(self.ca.map(str::to_owned)))
         } else if reaches {
+            if backends.len() > 1 {
+                found.notes.push(
+                    "the broker asks the first of the HTTPRoute's backends alone, and Envoy all of them: they have to be one server, and one \
+                     without sessions"
+                        .to_owned(),
+                );
+            }
             let refs = backends.into_iter().map(|(_, reference)| reference).collect();
             Some(Backend::Refs { refs, filters: rewritten.filters, timeouts: rule.timeouts.clone(), host })
         } else {
@@ -243,6 +271,7 @@ impl Lookup<'_> {
         let port = backend.port.unwrap_or(443);
         known.unwrap_or_else(|| Place {
             host: backend.name.clone(),
+            address: None,
             port,
             tls: port == 443,
             tls_by_policy: false,
@@ -254,14 +283,13 @@ impl Lookup<'_> {
         let service: Service = spec(self.world.get(Kind::Service, name)?).ok()?;
         let port = match port {
             Some(port) => service.ports.iter().find(|known| known.port == port)?,
-            // The only one; of several the one that is called so.
-            None if service.ports.len() == 1 => service.ports.first()?,
-            None => service.ports.iter().find(|port| ["mcp", "http", "https"].contains(&port.name.as_str()))?,
+            None => the_one(&service.ports, |port| &port.name)?,
         };
         let host = format!("{}.{}.svc.{}", name.name, name.namespace, self.world.defaults.cluster.domain);
         let policy = self.tls_policy(name, &port.name);
         let ca = policy.as_ref().and_then(|policy| self.authorities(policy, &name.namespace));
         Some(Place {
+            address: policy.as_ref().map(|_| host.clone()),
             host: policy.as_ref().map_or(host, |policy| policy.validation.hostname.clone()),
             port: port.port,
             tls: policy.is_some() || is_tls(port),
@@ -300,6 +328,11 @@ impl Lookup<'_> {
     }
 }
 
+fn is_external(service: &DynamicObject) -> bool {
+    spec::<Service>(service)
+        .is_ok_and(|service| service.kind.as_deref() == Some("ExternalName") && service.ports.is_empty())
+}
+
 fn is_tls(port: &ServicePort) -> bool {
     let by_protocol = port.app_protocol.as_deref().is_some_and(|protocol| protocol.eq_ignore_ascii_case("https"));
     by_protocol || (port.app_protocol.is_none() && (port.name == "https" || port.name.starts_with("https-")))
@@ -308,10 +341,18 @@ fn is_tls(port: &ServicePort) -> bool {
 fn entry_place(host: &str, ports: &[EntryPort], port: Option<u16>) -> Option<Place> {
     let port = match port {
         Some(port) => ports.iter().find(|known| known.number == port)?,
-        None => ports.first()?,
+        None => the_one(ports, |port| &port.name)?,
     };
     let tls = ["HTTPS", "TLS"].contains(&port.protocol.to_ascii_uppercase().as_str());
-    Some(Place { host: host.to_owned(), port: port.number, tls, tls_by_policy: false, ca: None })
+    Some(Place { host: host.to_owned(), address: None, port: port.number, tls, tls_by_policy: false, ca: None })
+}
+
+/// The only port; of several the one that is called so.
+fn the_one<T>(ports: &[T], name: impl Fn(&T) -> &str) -> Option<&T> {
+    match ports {
+        [only] => Some(only),
+        several => several.iter().find(|port| ["mcp", "http", "https"].contains(&name(port))),
+    }
 }
 
 fn no_port(kind: Kind, name: &ObjectName, port: Option<u16>) -> Verdict {
@@ -355,15 +396,25 @@ fn takes(rule: &Rule, path: &str) -> bool {
 struct Rewritten {
     path: String,
     host: Option<String>,
+    /// Headers that it is given.
+    headers: BTreeMap<String, String>,
     filters: Vec<Value>,
     left_out: Vec<String>,
 }
 
-/// Filters that a call can pass on its way to a server.
-const PASSING: [&str; 3] = ["RequestHeaderModifier", "ResponseHeaderModifier", "ExtensionRef"];
+/// The filter that gives a request headers.
+const HEADERS: &str = "RequestHeaderModifier";
+/// Filters that a call can pass on its way to a server, as they are.
+const PASSING: [&str; 2] = ["ResponseHeaderModifier", "ExtensionRef"];
 
 fn rewrite(rule: &Rule, path: &str) -> Rewritten {
-    let mut rewritten = Rewritten { path: path.to_owned(), host: None, filters: Vec::new(), left_out: Vec::new() };
+    let mut rewritten = Rewritten {
+        path: path.to_owned(),
+        host: None,
+        headers: BTreeMap::new(),
+        filters: Vec::new(),
+        left_out: Vec::new(),
+    };
     for filter in &rule.filters {
         let kind = filter["type"].as_str().unwrap_or_default();
         if kind == "URLRewrite" {
@@ -374,13 +425,65 @@ fn rewrite(rule: &Rule, path: &str) -> Rewritten {
             } else if let Some(prefix) = change["path"]["replacePrefixMatch"].as_str() {
                 rewritten.path = replace_prefix(rule, path, prefix);
             }
+        } else if kind == HEADERS {
+            rewritten.filters.push(with_headers(filter, &mut rewritten.headers, &mut rewritten.left_out));
         } else if PASSING.contains(&kind) {
             rewritten.filters.push(filter.clone());
         } else {
-            rewritten.left_out.push(format!("the HTTPRoute's filter {kind} is left out: calls do not pass it"));
+            rewritten.left_out.push(left_out(kind));
         }
     }
     rewritten
+}
+
+/// What a route says and a server that is reached by TLS of ours does not get.
+fn lost_outside(filters: &[Value], (host, own): (&str, &str), backends: usize) -> Vec<String> {
+    let kinds = filters.iter().filter_map(|filter| filter["type"].as_str());
+    let others = kinds.filter(|kind| *kind != HEADERS);
+    let mut lost: Vec<_> = others.map(left_out).collect();
+    if host != own {
+        lost.push(format!(
+            "the server gets the host {own} and not {host}, as its certificate is checked by that: a BackendTLSPolicy can name another"
+        ));
+    }
+    if backends > 1 {
+        lost.push("calls go by the broker, to the first of several backends with TLS: a BackendTLSPolicy for them would let Envoy reach all".to_owned());
+    }
+    lost
+}
+
+fn left_out(filter: &str) -> String {
+    format!("the HTTPRoute's filter {filter} is left out: calls do not pass it")
+}
+
+/// Takes the headers that a filter gives a request, for those that no route takes to the server. In the filter that is left none is
+/// added to itself.
+fn with_headers(filter: &Value, headers: &mut BTreeMap<String, String>, left_out: &mut Vec<String>) -> Value {
+    let mut filter = filter.clone();
+    let modifier = &mut filter["requestHeaderModifier"];
+    let mut given = Vec::new();
+    for field in ["add", "set"] {
+        if let Some(Value::Array(more)) = modifier.as_object_mut().and_then(|modifier| modifier.remove(field)) {
+            given.extend(more);
+        }
+    }
+    let mut kept = BTreeMap::new();
+    for header in given {
+        let (name, value) = (header["name"].as_str().unwrap_or_default(), header["value"].as_str().unwrap_or_default());
+        match values::header_name(name).and_then(|name| values::header_value(value).map(|()| name)) {
+            Ok(name) => {
+                headers.insert(name.clone(), value.to_owned());
+                kept.insert(name, header);
+            }
+            Err(error) => {
+                left_out.push(format!("the header {name} of the HTTPRoute's filters {error}, and is left out"));
+            }
+        }
+    }
+    if !kept.is_empty() {
+        modifier["set"] = kept.into_values().collect();
+    }
+    filter
 }
 
 fn replace_prefix(rule: &Rule, path: &str, by: &str) -> String {

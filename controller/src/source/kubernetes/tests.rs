@@ -166,7 +166,10 @@ fn of_an_https_route_the_rule_for_the_path_is_taken_with_its_filters_and_timeout
         "matches": [{ "path": { "type": "PathPrefix", "value": "/weather" } }],
         "filters": [
             { "type": "URLRewrite", "urlRewrite": { "hostname": "own.example", "path": { "type": "ReplacePrefixMatch", "replacePrefixMatch": "/" } } },
-            { "type": "RequestHeaderModifier", "requestHeaderModifier": { "set": [{ "name": "a", "value": "b" }] } },
+            { "type": "RequestHeaderModifier", "requestHeaderModifier": {
+                "set": [{ "name": "A", "value": "b" }, { "name": "Mcp-Session-Id", "value": "c" }],
+                "add": [{ "name": "x-key", "value": "d" }],
+            } },
             { "type": "RequestMirror", "requestMirror": {} },
         ],
         "backendRefs": [{ "name": "weather", "port": 9000 }],
@@ -176,11 +179,67 @@ fn of_an_https_route_the_rule_for_the_path_is_taken_with_its_filters_and_timeout
     stage.add(registration("weather", 1, json!({ "path": "/weather/mcp", "targetRef": { "name": "weather" } })));
     let result = stage.interpret();
     let upstream = &result.main().servers[0];
-    assert_eq!(upstream.server.url, "http://weather.team.svc.cluster.local:9000/mcp");
+    // The broker goes where Envoy does, by the same name and with the same headers.
+    assert_eq!(upstream.server.url, "http://own.example:9000/mcp");
+    assert_eq!(upstream.server.address.as_deref(), Some("weather.team.svc.cluster.local"));
+    let headers = BTreeMap::from([("a".to_owned(), "b".to_owned()), ("x-key".to_owned(), "d".to_owned())]);
+    assert_eq!(upstream.server.headers, headers);
     let Some(Backend::Refs { filters, timeouts, host, .. }) = &upstream.backend else { panic!("{upstream:?}") };
     assert_eq!((filters.len(), host.as_str()), (1, "own.example"));
+    // What the filter has set is not added to itself.
+    let given = json!({ "set": [{ "name": "A", "value": "b" }, { "name": "x-key", "value": "d" }] });
+    assert_eq!(filters[0]["requestHeaderModifier"], given);
     assert_eq!(timeouts, &Some(json!({ "request": "30s" })));
-    assert!(result.registration("weather").resolved.message.contains("RequestMirror"));
+    let message = &result.registration("weather").resolved.message;
+    assert!(message.contains("RequestMirror") && message.contains("Mcp-Session-Id"), "{message}");
+}
+
+#[test]
+fn a_tls_policys_hostname_is_the_servers_name_and_the_service_its_address() {
+    let mut stage = Stage::new();
+    stage.add(json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy",
+        "metadata": { "namespace": "team", "name": "weather" },
+        "spec": {
+            "targetRefs": [{ "group": "", "kind": "Service", "name": "weather" }],
+            "validation": { "hostname": "weather.corp.example", "wellKnownCACertificates": "System" },
+        },
+    }));
+    stage.add(to_service("weather", 1, "a_"));
+    let result = stage.interpret();
+    let server = &result.main().servers[0].server;
+    assert_eq!(server.url, "https://weather.corp.example:9000/mcp");
+    assert_eq!(server.address.as_deref(), Some("weather.team.svc.cluster.local"));
+}
+
+#[test]
+fn what_has_several_ports_or_backends_is_told() {
+    let mut stage = Stage::new();
+    stage.add(route(
+        "team",
+        "both",
+        json!({ "backendRefs": [{ "name": "weather", "port": 9000 }, { "name": "weather", "port": 9000 }] }),
+    ));
+    stage.add(registration("both", 1, json!({ "targetRef": { "name": "both" } })));
+    let ports = json!([{ "number": 9090, "name": "metrics" }, { "number": 9091, "name": "admin" }]);
+    stage.add(json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+        "metadata": { "namespace": "team", "name": "entry" },
+        "spec": { "hosts": ["entry.example"], "ports": ports },
+    }));
+    let target =
+        |kind: &str, name: &str| json!({ "prefix": format!("{name}_"), "targetRef": { "kind": kind, "name": name } });
+    stage.add(registration("entry", 2, target("ServiceEntry", "entry")));
+    stage.add(json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": { "namespace": "team", "name": "elsewhere" },
+        "spec": { "type": "ExternalName", "externalName": "mcp.example.org" },
+    }));
+    stage.add(registration("elsewhere", 3, target("Service", "elsewhere")));
+    let result = stage.interpret();
+    for (name, told) in [("both", "one server"), ("entry", "targetRef.port"), ("elsewhere", "name the host in url")] {
+        let message = &result.registration(name).resolved.message;
+        assert!(message.contains(told), "{name}: {message}");
+    }
 }
 
 #[test]
