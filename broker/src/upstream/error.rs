@@ -102,9 +102,9 @@ impl UpstreamError {
 
 fn status_hint(status: u16) -> &'static str {
     match status {
-        300..=399 => ", a redirect, which is not followed; set url to the address that it leads to",
-        401 | 403 => "; set the credentials that it wants in headers",
-        404 | 405 => "; check the path of its url",
+        300..=399 => ", a redirect, which is not followed; name the address that it leads to instead",
+        401 | 403 => "; give it the credentials that it wants (headers; in Kubernetes credentialRef)",
+        404 | 405 => "; check its path",
         _ => "",
     }
 }
@@ -128,13 +128,13 @@ fn connect_reason(error: &reqwest::Error) -> &'static str {
         let wrapped = io.and_then(|io| io.get_ref()).map(|inner| inner as &(dyn Error + 'static));
         next = wrapped.or_else(|| cause.source());
     }
-    "no connection; check host name and port of its url"
+    "no connection; check its host name and port"
 }
 
 fn tls_reason(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidCertificate(_) => {
-            "its certificate is not trusted for this host name; for a private authority set caFile"
+            "its certificate is not trusted for this host name; for a private authority set caFile (in Kubernetes caCertificateRef)"
         }
         rustls::Error::InvalidMessage(_) => "it does not speak TLS on this port; is its url http rather than https?",
         _ => "the TLS handshake failed",

@@ -170,6 +170,8 @@ pub struct Broker {
     /// Image of `mcp-gateway`. The controller's own when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')")
+        .message("image is no image's name: write REGISTRY/REPOSITORY:TAG without a scheme, as in ghcr.io/example/mcp-gateway:1.0.0"))]
     pub image: Option<String>,
     /// When the image is pulled. Kubernetes' own default when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -235,8 +237,8 @@ pub struct Access {
     /// always are.
     #[serde(default)]
     #[schemars(length(max = 256), inner(length(min = 1, max = 512)), extend("x-kubernetes-list-type" = "set"))]
-    #[x_kube(validation = Rule::new("self.all(origin, origin == '*' || origin.matches('^[a-z][a-z0-9+.-]*://[^/?#@]+$'))")
-        .message("allowedOrigins holds something that is no origin: write scheme and host, as in https://app.example.com, or \"*\" for all, without a path"))]
+    #[x_kube(validation = Rule::new("self.all(origin, origin == '*' || origin.matches('^[a-z][a-z0-9+.-]*://[^/?#@* ]+$'))")
+        .message("allowedOrigins holds something that is no origin: write scheme and host, as in https://app.example.com, or \"*\" alone for all, without a path"))]
     pub allowed_origins: Vec<String>,
     /// Names in `Host` that are let in beside `publicHost`, without port; `*` for all.
     #[serde(default)]
@@ -297,7 +299,7 @@ pub enum DataPathMode {
 pub struct Module {
     /// Where it is, as oci://ghcr.io/example/mcp-gateway-wasm:1.0.0.
     #[schemars(length(min = 1, max = 512))]
-    #[x_kube(validation = Rule::new("self.matches('^oci://[^/@]+/[^@]+(@sha256:[0-9a-f]{64})?$')")
+    #[x_kube(validation = Rule::new("self.matches('^oci://[A-Za-z0-9.:-]+/[a-z0-9][a-z0-9._/-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$')")
         .message("url has to name a module in a registry: write oci://HOST/REPOSITORY:TAG, as in oci://ghcr.io/example/mcp-gateway-wasm:1.0.0"))]
     pub url: String,
     /// Name of a Secret (kubernetes.io/dockerconfigjson), in the Gateway's namespace, that it is pulled with. Not in mode `EnvoyFilter`.

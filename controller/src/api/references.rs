@@ -81,7 +81,7 @@ pub struct CredentialRef {
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9-]+$')")
         .message("header is no name of a header: use letters, digits and -, as in Authorization or X-Api-Key"))]
-    #[x_kube(validation = Rule::new("!(self.lowerAscii() in ['accept', 'accept-encoding', 'connection', 'content-length', 'content-type', 'host', 'transfer-encoding', 'last-event-id']) && !self.lowerAscii().startsWith('mcp-') && !self.lowerAscii().startsWith('x-mcp-')")
+    #[x_kube(validation = Rule::new("!self.matches('(?i)^((mcp-|x-mcp-|x-envoy-).*|accept|accept-encoding|connection|content-length|content-type|expect|host|keep-alive|last-event-id|proxy-connection|te|trailer|transfer-encoding|upgrade)$')")
         .message("header is one that the gateway sets itself: name the one that the server takes its credential from, as Authorization"))]
     pub header: String,
 }

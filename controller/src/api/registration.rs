@@ -115,8 +115,8 @@ pub struct RegistrationSpec {
     #[x_kube(validation = Rule::new("self.startsWith('/')").message("path has to begin with /, as in /mcp"))]
     #[x_kube(validation = Rule::new("self.matches(\"^[^?]*([?].*)?$\") && self.matches(\"^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@?]|%[0-9a-fA-F]{2})*$\")")
         .message("path holds characters that a URL cannot have: write them as %XX, and take away #"))]
-    #[x_kube(validation = Rule::new("!self.matches('//|/[.][.]?([/?]|$)|%2[fF]')")
-        .message("path holds //, /./, /../ or %2F, which proxies change: write the path without them"))]
+    #[x_kube(validation = Rule::new("!self.matches('//|/[.][.]?([/?]|$)|%2[fF]|/(%2[eE]|[.])*%2[eE]')")
+        .message("path holds //, /./, /../, %2F or a %2E that begins a part, which proxies change: write the path without them"))]
     pub path: String,
     /// The resource that leads to the server. Either this or `url` has to be there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +127,8 @@ pub struct RegistrationSpec {
     #[schemars(length(min = 1, max = 2048))]
     #[x_kube(validation = Rule::new("isURL(self) && self.startsWith('https://') && url(self).getHostname() != '' && url(self).getPort() != '0'")
         .message("url has to be an absolute https URL, as in https://mcp.example.com/mcp; for a server without TLS name a Service or ServiceEntry in targetRef"))]
+    #[x_kube(validation = Rule::new("!self.matches('^https://[^/?]*:(6553[6-9]|655[4-9][0-9]|65[6-9][0-9]{2}|6[6-9][0-9]{3}|[7-9][0-9]{4}|[0-9]{6,})([/?]|$)')")
+        .message("url has a port above 65535: correct it, or take it away for 443"))]
     #[x_kube(validation = Rule::new("!self.matches('^https://[^/?]*@')")
         .message("url holds a user or password, which anybody can read here: put it into a Secret and name that in credentialRef"))]
     #[x_kube(validation = Rule::new("!self.contains('#')")

@@ -53,10 +53,14 @@ pub struct VirtualServerSpec {
     /// all that there are.
     #[serde(default)]
     #[schemars(length(max = 1000), inner(length(min = 1, max = 256)), extend("x-kubernetes-list-type" = "set"))]
+    #[x_kube(validation = Rule::new("self.all(name, name.indexOf('*') == -1 || name.indexOf('*') == size(name) - 1)")
+        .message("tools holds a * that is not at the end, where alone it stands for any rest: write whole names, or beginnings as in weather_*"))]
     pub tools: Vec<String>,
     /// Prompts, in the same way.
     #[serde(default)]
     #[schemars(length(max = 1000), inner(length(min = 1, max = 256)), extend("x-kubernetes-list-type" = "set"))]
+    #[x_kube(validation = Rule::new("self.all(name, name.indexOf('*') == -1 || name.indexOf('*') == size(name) - 1)")
+        .message("prompts holds a * that is not at the end, where alone it stands for any rest: write whole names, or beginnings as in weather_*"))]
     pub prompts: Vec<String>,
     /// Resources and resource templates, by the URIs that clients see, in the same way.
     #[serde(default)]

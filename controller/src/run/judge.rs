@@ -3,8 +3,11 @@
 use super::observe::{BrokerStatus, Observation, ServerStatus, State};
 use super::routes::Said;
 use crate::model::ObjectName;
-use crate::source::kubernetes::{ExtensionOutcome, RegistrationOutcome, Verdict, reason};
-use std::collections::BTreeMap;
+use crate::source::kubernetes::{ExtensionOutcome, Kind, RegistrationOutcome, Verdict, reason};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Names that a message tells one by one.
+const NAMED: usize = 5;
 
 /// What is known of a gateway beside what was declared.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,7 +96,7 @@ impl Facts {
 /// `Programmed` of an extension: whether everything that it needs is in place.
 pub(super) fn extension_programmed(outcome: &ExtensionOutcome, facts: Option<&Facts>) -> Verdict {
     let Some(facts) = facts.filter(|_| outcome.instance.is_some()) else {
-        return Verdict::no(reason::INVALID, outcome.accepted.message.clone());
+        return Verdict::no(outcome.accepted.reason, outcome.accepted.message.clone());
     };
     if let Some(error) = &facts.failed {
         return error.clone();
@@ -195,6 +198,7 @@ fn unavailable(outcome: &RegistrationOutcome, why: &str) -> Verdict {
 
 /// `Ready` of a registration: whether clients can call it now. `extensions` are the gateways' own.
 pub(super) fn registration_ready(
+    kind: Kind,
     outcome: &RegistrationOutcome,
     programmed: &Verdict,
     facts: &BTreeMap<ObjectName, Facts>,
@@ -224,14 +228,22 @@ pub(super) fn registration_ready(
             return Verdict::no(ready.reason, format!("MCPGatewayExtension {extension}: {}", ready.message));
         }
     }
-    let conflicts = outcome.servers.iter().filter_map(|(extension, server)| {
-        let conflicts = facts.get(extension)?.server(server).next()?.conflicts.len();
-        (conflicts > 0).then_some(conflicts)
-    });
-    match conflicts.sum::<usize>() {
+    let conflicts: Vec<_> = outcome
+        .servers
+        .iter()
+        .filter_map(|(extension, server)| facts.get(extension)?.server(server).next())
+        .flat_map(|seen| &seen.conflicts)
+        .collect();
+    match conflicts.len() {
         0 => Verdict::yes(reason::READY, callers(outcome, facts).unwrap_or_else(|| "Clients can call it.".to_owned())),
         count => {
-            Verdict::yes(reason::READY, format!("Clients can call it, but for {count} names: see status.refused."))
+            let names: BTreeSet<_> = conflicts.iter().map(|conflict| conflict.name.as_str()).collect();
+            let some: Vec<_> = names.into_iter().take(NAMED).collect();
+            let more = if count > some.len() { " and more" } else { "" };
+            let place =
+                if kind == Kind::KagentiRegistration { String::new() } else { ": see status.refused".to_owned() };
+            let message = format!("Clients can call it, but for {count} names ({}{more}){place}.", some.join(", "));
+            Verdict::yes(reason::READY, message)
         }
     }
 }

@@ -306,7 +306,7 @@ impl Passes {
         let mut servers: BTreeMap<&ObjectName, usize> = BTreeMap::new();
         for (id, outcome) in &result.registrations {
             let programmed = judge::registration_programmed(outcome, facts);
-            let is_ready = judge::registration_ready(outcome, &programmed, facts, &ready);
+            let is_ready = judge::registration_ready(id.kind, outcome, &programmed, facts, &ready);
             for extension in outcome.servers.keys().filter(|_| is_ready.is_yes()) {
                 *servers.entry(extension).or_default() += 1;
             }
@@ -369,7 +369,11 @@ impl Passes {
 }
 
 fn not_applied((kind, name): &Key, error: &kube::Error) -> Verdict {
-    Verdict::no(reason::APPLY_FAILED, format!("{} {name}: {error}", kind.kind()))
+    let why = match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    };
+    Verdict::no(reason::APPLY_FAILED, format!("{} {name} could not be applied: {why}", kind.kind()))
 }
 
 /// Nothing can be made of a kind that the cluster has no definition of.

@@ -1,9 +1,10 @@
 //! Whether a gateway's endpoint answers to a client.
 
 use protocol::http::{header, path};
+use reqwest::header::{HOST, HeaderValue};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// How long the endpoint may take to answer.
@@ -25,7 +26,13 @@ pub(super) struct Probe {
 impl Probe {
     fn url(&self) -> String {
         let scheme = if self.https { "https" } else { "http" };
-        format!("{scheme}://{}:{}{}", self.host, self.port, path::MCP)
+        // An address is no name that the client would look up: it would go there, wherever that is.
+        let host = if self.is_address() { "gateway.invalid" } else { &self.host };
+        format!("{scheme}://{host}:{}{}", self.port, path::MCP)
+    }
+
+    fn is_address(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok()
     }
 }
 
@@ -65,7 +72,9 @@ pub(super) fn client(probe: Option<&Probe>) -> Result<reqwest::Client, reqwest::
             // It is asked whether clients get an answer. Whose certificate they trust is theirs to say.
             let builder = builder.tls_danger_accept_invalid_certs(true);
             let resolver = Resolver(probe.address.clone(), probe.port);
-            builder.dns_resolver(std::sync::Arc::new(resolver)).build()
+            let host = HeaderValue::from_str(&probe.host).ok().filter(|_| probe.is_address());
+            let host = host.map(|host| (HOST, host));
+            builder.dns_resolver(std::sync::Arc::new(resolver)).default_headers(host.into_iter().collect()).build()
         }
     }
 }
@@ -120,11 +129,18 @@ pub(super) async fn answers(client: &reqwest::Client, url: &str) -> Result<(), S
         Err(format!("it answers {status}"))
     };
     let answer = tokio::time::timeout(PATIENCE, asked).await;
-    answer.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
+    answer.unwrap_or_else(|_| Err(too_late()))
+}
+
+fn too_late() -> String {
+    format!("no answer within {} s", PATIENCE.as_secs())
 }
 
 /// The last cause of an error: the ones before it only say what was tried.
 pub(super) fn why(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return too_late();
+    }
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
         cause = next;

@@ -10,20 +10,29 @@ use std::time::Duration;
 use url::Url;
 
 /// Headers that the gateway sets itself.
-const OWN_HEADERS: [&str; 12] = [
+const OWN_HEADERS: [&str; 18] = [
     "accept",
     "accept-encoding",
     "connection",
     "content-length",
     "content-type",
+    "expect",
     "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
     "transfer-encoding",
+    "upgrade",
     header::SESSION_ID,
     header::PROTOCOL_VERSION,
     header::METHOD,
     header::NAME,
     header::LAST_EVENT_ID,
 ];
+
+/// What the names begin with that only Envoy's own filters may set.
+const ENVOYS: &str = "x-envoy-";
 
 /// How long lists may be kept.
 pub(crate) const MAX_AGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
@@ -75,7 +84,7 @@ pub(super) fn endpoint(text: &str) -> Result<Url, String> {
 pub(super) fn header_name(name: &str) -> Result<String, String> {
     let name = any_header_name(name)?;
     let name = name.as_str();
-    if OWN_HEADERS.contains(&name) || name.starts_with(header::INTERNAL_PREFIX) {
+    if OWN_HEADERS.contains(&name) || name.starts_with(header::INTERNAL_PREFIX) || name.starts_with(ENVOYS) {
         return Err("is a header that the gateway sets itself: take it away".into());
     }
     Ok(name.to_owned())
@@ -119,7 +128,8 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
     if text == "*" {
         return Ok(text.to_owned());
     }
-    let url = Url::parse(text).map_err(|_| format!("is `{text}`, which is no origin: {FIX}"))?;
+    let url = Url::parse(text).ok().filter(|_| !text.contains('*'));
+    let url = url.ok_or_else(|| format!("is `{text}`, which is no origin: {FIX}"))?;
     let origin = url.origin().ascii_serialization();
     if !url.origin().is_tuple() || !origin.eq_ignore_ascii_case(text) {
         return Err(format!("is `{text}`, which is more or less than an origin: {FIX}, without path and default port"));
