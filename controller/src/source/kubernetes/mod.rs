@@ -303,6 +303,11 @@ fn registered(
             Err(verdict) => _ = refusals.insert((verdict.reason, verdict.message)),
         }
     }
+    let is_anywhere = registration.extensions.is_empty() && found.gateways.is_none();
+    if is_anywhere && (!outcome.servers.is_empty() || refusals.iter().any(|(why, _)| *why != reason::NOT_ALLOWED)) {
+        // It names no gateway: those that take nothing of its namespace are none that it is meant for.
+        refusals.retain(|(why, _)| *why != reason::NOT_ALLOWED);
+    }
     let also = refusals.iter().map(|(_, message)| message.as_str()).collect::<Vec<_>>().join("; ");
     if let (true, Some((reason, _))) = (outcome.servers.is_empty(), refusals.first()) {
         outcome.accepted = Verdict::no(reason, also);

@@ -42,10 +42,16 @@ pub(super) fn add(
         return Err(Verdict::no(reason::NOT_ALLOWED, message));
     }
     if let Some(other) = instance.servers.iter().find(|other| same_prefix(&other.server.prefix, &registration.prefix)) {
-        let message = format!(
-            "prefix `{}` is that of the older registration {} ({}): give each its own",
-            registration.prefix, other.owner.object, other.server.prefix
-        );
+        let (own, theirs) = (&registration.prefix, &other.server.prefix);
+        let message = if own == theirs {
+            format!("prefix `{own}` is that of the older registration {}: give each its own", other.owner.object)
+        } else {
+            format!(
+                "resource URIs with prefix `{own}` could not be told from those of the older registration {} (`{theirs}`): choose a \
+                 prefix with other letters or digits",
+                other.owner.object
+            )
+        };
         return Err(Verdict::no(reason::PREFIX_CONFLICT, message));
     }
     let name = server_name(registration, instance);

@@ -381,6 +381,25 @@ fn a_listener_decides_which_namespaces_register_servers() {
 }
 
 #[test]
+fn gateways_that_take_nothing_of_a_namespace_are_none_that_its_servers_are_meant_for() {
+    let mut stage = Stage::new();
+    stage.add(json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": { "namespace": "mcp-system", "name": "theirs" },
+        "spec": { "gatewayClassName": "istio", "listeners": [{ "name": "http", "port": 80, "protocol": "HTTP" }] },
+    }));
+    let mut theirs = extension("theirs", "2026-01-01T00:00:30Z", json!({}));
+    theirs["spec"]["targetRef"] = json!({ "name": "theirs" });
+    stage.add(theirs).add(to_service("older", 1, "same_")).add(to_service("younger", 2, "Same-"));
+    let result = stage.interpret();
+    assert!(result.extension("theirs").accepted.is_yes(), "{:?}", result.extension("theirs"));
+    assert_eq!(result.registration("older").accepted.message, "The registration is in use.");
+    let refused = &result.registration("younger").accepted;
+    assert_eq!(refused.reason, reason::PREFIX_CONFLICT);
+    assert!(refused.message.contains("team/older") && !refused.message.contains("allowedRoutes"), "{refused:?}");
+}
+
+#[test]
 fn an_extension_needs_the_consent_of_its_gateways_namespace() {
     let result = Stage::new().without("ReferenceGrant").interpret();
     assert_eq!(result.extension("main").resolved.reason, reason::REF_NOT_PERMITTED);
