@@ -2,7 +2,8 @@
 
 use mcp_gateway_tests::client::Http;
 use mcp_gateway_tests::fake::Fake;
-use mcp_gateway_tests::kubernetes::{self, Mode, Site, WHILE, breakable, under_load};
+use mcp_gateway_tests::kubernetes::{self, Cluster, Mode, Site, WHILE, breakable, under_load};
+use mcp_gateway_tests::process::root;
 use mcp_gateway_tests::until_told_within;
 use serde_json::{Value, json};
 
@@ -148,6 +149,7 @@ fn a_new_release_is_installed_by_helm() {
             let module = format!("oci://{}/mcp-gateway/filter:released", cluster.registry());
             cluster.push_module(&module).await;
             let before = sites[0].extension().await["module"].clone();
+            change_definitions(cluster).await;
             cluster.upgrade("released", &module).await;
             for site in sites {
                 brokers_run(site, "mcp-gateway:released").await;
@@ -161,6 +163,31 @@ fn a_new_release_is_installed_by_helm() {
         })
         .await;
     });
+}
+
+/// Applies definitions that are not those that Helm has installed, by the command that docs/kubernetes.md gives.
+async fn change_definitions(cluster: &Cluster) {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    for file in std::fs::read_dir(root().join("istio-manifests/crds")).expect("the definitions") {
+        let file = file.expect("a file");
+        let text = std::fs::read_to_string(file.path()).expect("a definition").replacen(
+            "\nmetadata:\n",
+            "\nmetadata:\n  annotations: {release: next}\n",
+            1,
+        );
+        let text = text.replace("description: Name of the", "description: The name of the");
+        std::fs::write(folder.path().join(file.file_name()), text).expect("writing a definition");
+    }
+    let docs = std::fs::read_to_string(root().join("docs/kubernetes.md")).expect("the documentation");
+    let said = docs.split('`').find(|code| code.starts_with("kubectl apply") && code.ends_with("istio-manifests/crds"));
+    let folder = folder.path().display().to_string();
+    let command = said.expect("how definitions are changed").replace("istio-manifests/crds", &folder);
+    let args: Vec<_> = command.split(' ').skip(1).collect();
+    cluster.kubectl(&args).await.expect(&command);
+    for kind in ["mcpgatewayextensions", "mcpserverregistrations", "mcpvirtualservers"] {
+        let crd = cluster.get("default", &format!("crd/{kind}.mcpgateway.dev")).await;
+        assert_eq!(crd["metadata"]["annotations"]["release"], "next", "{command}");
+    }
 }
 
 /// The digest in a status' `module`.
