@@ -20,6 +20,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     (REGISTRATION, "{url: 'http://a.example/mcp'}", &["spec.url", "https://mcp.example.com/mcp"]),
     (REGISTRATION, "{url: a.example}", &["spec.url", "https://mcp.example.com/mcp"]),
     (REGISTRATION, "{url: 'https://a.example:0/'}", &["spec.url", "https://mcp.example.com/mcp"]),
+    (REGISTRATION, "{url: 'https://*.example/mcp'}", &["spec.url", "https://mcp.example.com/mcp"]),
     (REGISTRATION, "{url: 'https://a.example:99999/mcp'}", &["spec.url", "above 65535"]),
     (REGISTRATION, "{url: 'https://me:secret@a.example/mcp'}", &["spec.url", "credentialRef"]),
     (REGISTRATION, "{url: 'https://a.example/mcp#part'}", &["spec.url", "take it away"]),

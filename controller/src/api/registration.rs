@@ -125,7 +125,7 @@ pub struct RegistrationSpec {
     /// there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
-    #[x_kube(validation = Rule::new("isURL(self) && self.startsWith('https://') && url(self).getHostname() != '' && url(self).getPort() != '0'")
+    #[x_kube(validation = Rule::new("isURL(self) && self.startsWith('https://') && url(self).getHostname() != '' && url(self).getPort() != '0' && !self.matches('^https://[^/?]*[*]')")
         .message("url has to be an absolute https URL, as in https://mcp.example.com/mcp; for a server without TLS name a Service or ServiceEntry in targetRef"))]
     #[x_kube(validation = Rule::new("!self.matches('^https://[^/?]*:(6553[6-9]|655[4-9][0-9]|65[6-9][0-9]{2}|6[6-9][0-9]{3}|[7-9][0-9]{4}|[0-9]{6,})([/?]|$)')")
         .message("url has a port above 65535: correct it, or take it away for 443"))]

@@ -12,6 +12,8 @@ const NAMED: usize = 5;
 /// What is known of a gateway beside what was declared.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Facts {
+    /// The brokers' Deployment.
+    pub(super) deployment: ObjectName,
     /// Version of the configuration that the brokers have to have.
     pub(super) config: Option<String>,
     /// What could not be applied, and why.
@@ -80,7 +82,9 @@ impl Facts {
     /// Why the brokers do not run what is wanted, if so.
     fn brokers_behind(&self) -> Option<Verdict> {
         if self.seen.brokers.is_empty() {
-            return Some(Verdict::no(reason::BROKER_UNAVAILABLE, "No broker is ready yet."));
+            let message =
+                format!("No pod of Deployment {} is ready yet; `kubectl describe pods` says why.", self.deployment);
+            return Some(Verdict::no(reason::BROKER_UNAVAILABLE, message));
         }
         if let Some((address, error)) =
             self.seen.brokers.iter().find_map(|(address, broker)| Some((address, broker.as_ref().err()?)))

@@ -215,6 +215,7 @@ impl Passes {
             Some((upstream.server.name.clone(), failure.clone()))
         });
         Facts {
+            deployment: Names::new(instance).broker(),
             config: config.version,
             failed: of_gateway.into_iter().next().map(|(_, failure, _)| failure),
             server_failures: server_failures.collect(),
