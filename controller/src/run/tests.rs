@@ -253,6 +253,27 @@ async fn what_stands_against_a_gateway_is_a_condition_and_an_event() {
 }
 
 #[tokio::test]
+async fn an_older_route_of_somebody_else_is_told_by_its_name() {
+    let route = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+        "metadata": { "namespace": "ns", "name": "theirs", "creationTimestamp": "2020-01-01T00:00:00Z" },
+        "spec": {
+            "parentRefs": [{ "name": "front" }], "hostnames": ["mcp.example.com"],
+            "rules": [{ "matches": [{ "path": { "type": "Exact", "value": "/mcp" } }] }],
+        },
+    });
+    let scene = Scene::new(vec![route]).await;
+    let event = |api: &ApiServer| api.all("events").into_iter().find(|event| event["reason"] == "RouteConflict");
+    let event = scene.until("the event", event).await;
+    assert!(event["note"].as_str().unwrap().contains("HTTPRoute ns/theirs takes /mcp"), "{event}");
+    let told = |api: &ApiServer| {
+        let compatible = Scene::condition(api, "mcpgatewayextensions", "main", "Compatible")?;
+        (compatible["reason"] == "RouteConflict" && compatible["status"] == "False").then_some(())
+    };
+    scene.until("the condition", told).await;
+}
+
+#[tokio::test]
 async fn of_secrets_and_config_maps_only_those_are_read_that_something_refers_to() {
     let big = "A".repeat(1 << 20);
     let secret = |name: &str, data: Value| json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "namespace": "ns", "name": name }, "data": data });

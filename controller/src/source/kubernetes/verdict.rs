@@ -59,6 +59,7 @@ pub mod reason {
     pub const COMPATIBLE: &str = "Compatible";
     pub const CONNECTION_LIMITS: &str = "ConnectionLimits";
     pub const AUTHORIZATION_POLICY: &str = "AuthorizationPolicy";
+    pub const ROUTE_CONFLICT: &str = "RouteConflict";
     pub const MUTUAL_TLS: &str = "MutualTLSRequired";
     pub const UNSUPPORTED_VERSION: &str = "UnsupportedVersion";
     pub const MODULE_UNAVAILABLE: &str = "ModuleUnavailable";

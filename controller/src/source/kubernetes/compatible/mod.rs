@@ -5,6 +5,7 @@
 mod connections;
 mod mesh;
 mod mutual_tls;
+mod other_routes;
 mod policies;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub(super) fn judge(world: &World, result: &mut Interpretation) {
         let Some(instance) = &outcome.instance else { continue };
         let mut cautions = connections::of(world, &mesh, instance);
         cautions.extend(policies::of(world, &mesh, instance));
+        cautions.extend(other_routes::of(world, instance));
         outcome.compatible = verdict(cautions);
     }
     for outcome in result.registrations.values_mut().filter(|outcome| !outcome.servers.is_empty()) {

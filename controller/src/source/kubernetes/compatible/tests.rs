@@ -194,3 +194,63 @@ fn servers_outside_of_the_mesh_insist_on_nothing() {
     let result = stage().add(strict("istio-system", "STRICT")).interpret();
     assert!(result.registration("weather").compatible.is_yes());
 }
+
+/// An `HTTPRoute` of somebody else on the gateway, created before or after the endpoint's.
+fn other(hostname: &str, created: &str, one: Value) -> Value {
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+        "metadata": { "namespace": "gateway-system", "name": "theirs", "creationTimestamp": created },
+        "spec": { "parentRefs": [{ "name": "front" }], "hostnames": [hostname], "rules": [{ "matches": [one] }] },
+    })
+}
+
+const BEFORE: &str = "2026-01-01T00:00:00Z";
+const AFTER: &str = "2026-03-01T00:00:00Z";
+
+fn beside(other: Value) -> Verdict {
+    let mut own = other.clone();
+    own["metadata"] = json!({
+        "namespace": "mcp-system", "name": "main-mcp", "creationTimestamp": "2026-02-01T00:00:00Z",
+        "labels": { "app.kubernetes.io/managed-by": "mcp-gateway" },
+    });
+    of_gateway(&stage().add(own).add(other).interpret()).clone()
+}
+
+#[test]
+fn a_route_of_somebody_else_that_takes_requests_to_the_endpoint_is_told_by_its_name() {
+    let exact = |path: &str| json!({ "path": { "type": "Exact", "value": path } });
+    let below = |path: &str| json!({ "path": { "type": "PathPrefix", "value": path } });
+    let mut posts = exact("/mcp");
+    posts["method"] = json!("POST");
+    for (created, one) in [
+        (BEFORE, exact("/mcp")),
+        (BEFORE, below("/sse")),
+        (AFTER, posts),
+        (AFTER, exact("/sse")),
+        (AFTER, below("/sse/messages")),
+    ] {
+        let verdict = beside(other("mcp.example.com", created, one.clone()));
+        assert_eq!((verdict.holds, verdict.reason), (Some(false), reason::ROUTE_CONFLICT), "{one}");
+        let path = one["path"]["value"].as_str().unwrap();
+        let told = format!("HTTPRoute gateway-system/theirs takes {path} on host mcp.example.com");
+        assert!(verdict.message.contains(&told), "{}", verdict.message);
+    }
+}
+
+#[test]
+fn a_route_that_leaves_the_endpoints_requests_alone_is_not_told() {
+    let exact = json!({ "path": { "type": "Exact", "value": "/mcp" } });
+    let mut elsewhere = other("mcp.example.com", BEFORE, exact.clone());
+    elsewhere["spec"]["parentRefs"][0]["sectionName"] = json!("another");
+    for other in [
+        other("mcp.example.com", AFTER, exact.clone()),
+        other("other.example.com", BEFORE, exact.clone()),
+        other("*.example.com", BEFORE, exact),
+        other("mcp.example.com", BEFORE, json!({ "path": { "type": "PathPrefix", "value": "/mcp" } })),
+        other("mcp.example.com", BEFORE, json!({ "path": { "type": "PathPrefix", "value": "/" } })),
+        elsewhere,
+    ] {
+        let verdict = beside(other.clone());
+        assert!(verdict.is_yes(), "{other}: {}", verdict.message);
+    }
+}
