@@ -88,6 +88,13 @@ impl Applier {
     }
 }
 
+/// Whether the API server refuses a write because the namespace is on its way out, as everything in it is: no news to anybody.
+pub(super) fn is_terminating(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.code == 403 && causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
 /// What an object is called. `None` for a kind that is not followed.
 pub(super) fn key(object: &Object) -> Option<Key> {
     Kind::of(object.api_version(), object.kind()).map(|kind| (kind, object.name()))
@@ -130,5 +137,17 @@ mod tests {
         assert!(covers(&json!({ "spec": { "ports": [{ "port": 80, "protocol": "TCP" }], "x": 1 } }), &wanted));
         assert!(!covers(&json!({ "spec": { "ports": [{ "port": 81 }] } }), &wanted));
         assert!(!covers(&json!({ "spec": { "ports": [{ "port": 80 }, { "port": 81 }] } }), &wanted));
+    }
+
+    #[test]
+    fn a_namespace_that_is_going_is_told_from_a_right_that_is_missing() {
+        let refusal = |causes: Value| {
+            let status =
+                json!({ "code": 403, "reason": "Forbidden", "message": "no", "details": { "causes": causes } });
+            kube::Error::Api(Box::new(serde_json::from_value(status).unwrap()))
+        };
+        let going = json!([{ "reason": "NamespaceTerminating", "message": "namespace a is being terminated", "field": "metadata.namespace" }]);
+        assert!(is_terminating(&refusal(going)));
+        assert!(!is_terminating(&refusal(json!([]))));
     }
 }

@@ -1,6 +1,6 @@
 //! One pass: from what is there to what has to be.
 
-use super::apply::{Applier, Key, key};
+use super::apply::{Applier, Key, is_terminating, key};
 use super::judge::{self, Facts};
 use super::modules::Modules;
 use super::observe::{Observation, Observer, Target};
@@ -156,6 +156,9 @@ impl Passes {
         for instance in result.extensions.values().filter_map(|extension| extension.instance.as_ref()) {
             match secrets::make_keys(&self.applier, watches, world, instance).await {
                 Ok(()) => made |= instance.key.is_empty(),
+                Err(error) if is_terminating(&error) => {
+                    tracing::debug!(extension = %instance.owner.object, "its namespace is being terminated");
+                }
                 Err(error) => {
                     tracing::warn!(extension = %instance.owner.object, %error, "the keys could not be made");
                     sooner(again, Instant::now() + AGAIN);
@@ -244,6 +247,9 @@ impl Passes {
         let mut failures = Vec::new();
         for (step, objects) in steps {
             let mut pending = self.applier.pending(world, objects.into_iter());
+            // What it says of the broker is good to have, and nothing leads there by it.
+            let is_extra = |key: &Key| step.0 == Step::Broker && key.0 == Kind::DestinationRule;
+            pending.retain(|(key, _)| !(is_extra(key) && world.absent.contains(&key.0)));
             pending.retain(|(key, _)| {
                 let is_there = !world.absent.contains(&key.0);
                 // What is for one server has one name: no route without the TLS that belongs to it.
@@ -272,7 +278,11 @@ impl Passes {
                         self.applier.settle(key, &value, live, watches);
                     }
                     Err(error) => {
-                        tracing::warn!(kind = key.0.kind(), object = %key.1, %error, "could not be applied");
+                        if is_terminating(&error) {
+                            tracing::debug!(kind = key.0.kind(), object = %key.1, "its namespace is being terminated");
+                        } else {
+                            tracing::warn!(kind = key.0.kind(), object = %key.1, %error, "could not be applied");
+                        }
                         failures.push((step.0, not_applied(&key, &error), key));
                     }
                 }

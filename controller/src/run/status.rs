@@ -1,6 +1,6 @@
 //! Writing statuses: nothing that is there already, and an event for each change that matters.
 
-use super::apply::Applier;
+use super::apply::{Applier, is_terminating};
 use super::watch::Watches;
 use crate::model::ObjectName;
 use crate::source::kubernetes::{Kind, Verdict, reason};
@@ -140,7 +140,11 @@ pub(super) async fn tell(
             secondary: None,
         };
         if let Err(error) = recorder.publish(&event, &reference(kind, object)).await {
-            tracing::warn!(%error, "an event could not be written");
+            if is_terminating(&error) {
+                tracing::debug!(%error, "an event is not written");
+            } else {
+                tracing::warn!(%error, "an event could not be written");
+            }
         }
     }
 }
@@ -165,5 +169,31 @@ fn reference(kind: Kind, object: &DynamicObject) -> ObjectReference {
         name: object.metadata.name.clone(),
         uid: object.metadata.uid.clone(),
         ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registration(status: Value) -> DynamicObject {
+        let object = json!({ "metadata": { "name": "a", "namespace": "ns", "generation": 1 }, "status": status });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn rest(tools: u64, contact: &str) -> Map<String, Value> {
+        json!({ "tools": tools, "lastContact": contact }).as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_server_that_is_heard_again_is_no_reason_to_write_and_the_next_news_bring_the_latest_contact() {
+        let ready = [("Ready", Verdict::yes(reason::READY, "Clients can call it."))];
+        let first =
+            wanted(Kind::Registration, &registration(json!({})), &ready, rest(1, "2026-01-01T00:00:00Z")).unwrap();
+        assert_eq!(first["lastContact"], "2026-01-01T00:00:00Z");
+        let known = registration(first);
+        assert_eq!(wanted(Kind::Registration, &known, &ready, rest(1, "2026-01-01T00:05:00Z")), None);
+        let news = wanted(Kind::Registration, &known, &ready, rest(2, "2026-01-01T00:10:00Z")).unwrap();
+        assert_eq!((&news["tools"], &news["lastContact"]), (&json!(2), &json!("2026-01-01T00:10:00Z")));
     }
 }

@@ -43,9 +43,9 @@ pub fn render(instance: &Instance) -> Vec<Object> {
         network_policy::network_policy(instance, &names),
         service::service(instance, &names),
         deployment::deployment(instance, &names),
+        destination_rule::destination_rule(instance, &names),
     ];
     objects.extend(disruption_budget::disruption_budget(instance, &names));
-    objects.extend(destination_rule::destination_rule(instance, &names));
     if let Some(module) = &instance.module {
         objects.push(wasm_plugin::wasm_plugin(instance, &names, module));
         objects.extend(envoy_filter::envoy_filter(instance, &names, module));

@@ -184,7 +184,8 @@ fn several_brokers_share_sessions_out_and_are_drained_one_by_one() {
     instance.broker.replicas = 1;
     let objects = render(&instance);
     assert!(objects.iter().all(|object| object.kind() != "PodDisruptionBudget"));
-    assert!(objects.iter().all(|object| object.name().name != "main-broker" || object.kind() != "DestinationRule"));
+    let policy = &find(&objects, "DestinationRule", "main-broker")["spec"]["trafficPolicy"];
+    assert_eq!(*policy, json!({ "connectionPool": { "http": { "idleTimeout": "30s" } } }), "and mutual TLS as it was");
 }
 
 #[test]
