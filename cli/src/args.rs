@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use controller::offline::Target;
 use controller::source::Source;
 use protocol::config::FilterMode;
 use std::net::{IpAddr, SocketAddr};
@@ -25,7 +26,7 @@ pub(crate) enum Command {
     Controller(ControllerArgs),
     /// Check a declaration: every mistake is named by file, field and fix
     Validate(DeclarationArgs),
-    /// Write the configuration that `envoy -c` needs beside `mcp-gateway broker`
+    /// Write the configuration that `envoy -c` needs beside `mcp-gateway broker`, or print what Kubernetes resources come to
     Render(RenderArgs),
     /// Put the filter's module into an OCI registry, for Istio
     Push(PushArgs),
@@ -159,11 +160,19 @@ pub(crate) struct BrokerArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RenderArgs {
+    /// What for: `envoy` writes files of a declaration; `istio` prints what the controller makes of resources, and `envoy-gateway`
+    /// the data path for Envoy Gateway. Neither asks a cluster, nor prints credentials
+    #[arg(long, value_name = "TARGET", default_value = "envoy", value_parser = render_target())]
+    pub(crate) target: RenderTarget,
+    /// For `istio` and `envoy-gateway`: files, or folders, with the resources: Gateway, MCPGatewayExtension, MCPServerRegistrations, and
+    /// what they name, but for Secrets with credentials
+    #[arg(value_name = "FILE|DIR", conflicts_with_all = ["file", "mcp_json", "output"])]
+    pub(crate) resources: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) declaration: DeclarationArgs,
     /// The folder to write; Envoy is told to read its files there
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: PathBuf,
+    #[arg(short, long, value_name = "DIR", required_if_eq("target", "envoy"))]
+    pub(crate) output: Option<PathBuf>,
     /// The broker's internal port
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8091")]
     pub(crate) broker: SocketAddr,
@@ -176,6 +185,33 @@ pub(crate) struct RenderArgs {
     /// What the filter proves itself with; the same file as for `broker`
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Namespace of resources that name none
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    pub(crate) namespace: String,
+    /// Image of the brokers, where an MCPGatewayExtension names none
+    #[arg(long, value_name = "IMAGE", default_value = "mcp-gateway")]
+    pub(crate) image: String,
+    /// The filter's module in a registry, where an MCPGatewayExtension names none
+    #[arg(long, value_name = "URL", default_value = "oci://registry.example.com/mcp-gateway-wasm")]
+    pub(crate) module: String,
+    /// Its digest, as `mcp-gateway push` prints it: no registry is asked
+    #[arg(long, value_name = "HEX")]
+    pub(crate) module_sha256: Option<String>,
+    /// The controller's own namespace
+    #[arg(long, value_name = "NAMESPACE", default_value = "mcp-system")]
+    pub(crate) controller_namespace: String,
+    /// What the host names of the cluster's services end with
+    #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
+    pub(crate) cluster_domain: String,
+}
+
+/// What `render` is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RenderTarget {
+    /// An Envoy that is started by hand.
+    Envoy,
+    /// A cluster.
+    Kubernetes(Target),
 }
 
 #[derive(Debug, Args)]
@@ -196,4 +232,12 @@ pub(crate) struct PushArgs {
 fn filter_mode() -> impl TypedValueParser<Value = FilterMode> {
     PossibleValuesParser::new(["body", "header"])
         .map(|mode| if mode == "header" { FilterMode::Header } else { FilterMode::Body })
+}
+
+fn render_target() -> impl TypedValueParser<Value = RenderTarget> {
+    PossibleValuesParser::new(["envoy", "istio", "envoy-gateway"]).map(|target| match target.as_str() {
+        "istio" => RenderTarget::Kubernetes(Target::Istio),
+        "envoy-gateway" => RenderTarget::Kubernetes(Target::EnvoyGateway),
+        _ => RenderTarget::Envoy,
+    })
 }

@@ -13,6 +13,8 @@ mod follow;
 mod key;
 mod push;
 mod render;
+mod render_resources;
+mod resource_files;
 mod run;
 mod servers;
 mod signals;

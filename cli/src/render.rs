@@ -1,12 +1,16 @@
 //! `mcp-gateway render`.
 
-use crate::args::RenderArgs;
-use crate::{Failure, console, key, validate};
+use crate::args::{RenderArgs, RenderTarget};
+use crate::{Failure, console, key, render_resources, validate};
 use controller::render::{self, BOOTSTRAP_FILE, Layout, routed};
 use controller::sink::Folder;
 use std::path::PathBuf;
 
 pub(crate) fn render(args: &RenderArgs) -> Result<(), Failure> {
+    if let RenderTarget::Kubernetes(target) = args.target {
+        return render_resources::render(args, target);
+    }
+    let output = args.output.as_ref().ok_or("error: name the folder to write with --output")?;
     let declaration = validate::read(&args.declaration.source())?;
     let layout = Layout {
         listen: declaration.listen,
@@ -14,15 +18,15 @@ pub(crate) fn render(args: &RenderArgs) -> Result<(), Failure> {
         key: key::read(args.key_file.as_deref(), args.broker)?,
         wasm: args.wasm.clone(),
         mode: args.filter_mode,
-        directory: args.output.clone(),
+        directory: output.clone(),
         admin: None,
         system_ca: system_ca(),
     };
-    let folder = if args.key_file.is_some() { Folder::private(&args.output) } else { Folder::shared(&args.output) };
+    let folder = if args.key_file.is_some() { Folder::private(output) } else { Folder::shared(output) };
     folder
         .write(&render::render(&routed(declaration.gateway), &layout))
-        .map_err(|error| format!("error: {} cannot be written: {error}", args.output.display()))?;
-    console::say(&format!("{} is ready for envoy -c", args.output.join(BOOTSTRAP_FILE).display()));
+        .map_err(|error| format!("error: {} cannot be written: {error}", output.display()))?;
+    console::say(&format!("{} is ready for envoy -c", output.join(BOOTSTRAP_FILE).display()));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ pub mod api;
 pub mod convert;
 pub mod model;
 pub mod oci;
+pub mod offline;
 pub mod render;
 pub mod run;
 pub mod sealed;

@@ -54,20 +54,23 @@ impl fmt::Display for Remark {
 
 /// Converts what a YAML file holds. An error says why it is no YAML.
 pub fn convert(yaml: &str) -> Result<Converted, String> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(yaml).map_err(|error| error.to_string())?;
     let mut converted = Converted::default();
-    for document in documents {
-        let items = match document.get("items") {
-            Some(Value::Array(items)) if document["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) => {
-                items.clone()
-            }
-            _ => vec![document],
-        };
-        for item in items.into_iter().filter(|item| !item.is_null()) {
-            one(&item, &mut converted);
-        }
+    for resource in resources(yaml)? {
+        one(&resource, &mut converted);
     }
     Ok(converted)
+}
+
+/// The resources that a YAML file holds, those in lists too. An error says why it is no YAML.
+pub fn resources(yaml: &str) -> Result<Vec<Value>, String> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(yaml).map_err(|error| error.to_string())?;
+    let resources = documents.into_iter().flat_map(|document| match document.get("items") {
+        Some(Value::Array(items)) if document["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) => {
+            items.clone()
+        }
+        _ => vec![document],
+    });
+    Ok(resources.filter(|resource| !resource.is_null()).collect())
 }
 
 /// A resource as YAML.
