@@ -361,3 +361,35 @@ fn entries_that_cannot_be_served_are_named() {
     }
     assert!(json("{}").unwrap_err().to_string().contains("mcpServers: is missing"));
 }
+
+fn store(fields: &str) -> String {
+    format!("sessionStore: {{ {fields} }}\nservers: []\n")
+}
+
+#[test]
+fn a_session_store_is_read_with_its_secrets_from_the_environment() {
+    let declared =
+        store("type: redis, url: 'redis://redis.example:6380/2', username: me, password: '${TOKEN}', keyPrefix: 'a:'");
+    let protocol::config::SessionStore::Redis(redis) = yaml(&declared).unwrap().gateway.session_store else {
+        panic!("no Redis")
+    };
+    assert_eq!(redis.url, "redis://redis.example:6380/2");
+    assert_eq!((redis.username.as_deref(), redis.password.as_deref()), (Some("me"), Some("secret")));
+    assert_eq!(redis.key_prefix, "a:");
+}
+
+#[test]
+fn what_is_wrong_with_a_session_store_is_told_by_its_field_and_not_its_password() {
+    for (declared, field) in [
+        ("type: file", "sessionStore.type"),
+        ("type: redis", "sessionStore.url"),
+        ("type: redis, url: 'http://me:word@redis.example'", "sessionStore.url"),
+        ("type: redis, url: 'redis://:word@redis.example', password: word", "sessionStore.url"),
+        ("type: redis, url: 'redis://redis.example', password: '${NOWHERE}'", "sessionStore.password"),
+        ("type: redis, url: 'redis://redis.example', caFile: /nowhere/ca.pem", "sessionStore.caFile"),
+        ("type: memory, url: 'redis://redis.example'", "sessionStore.url"),
+    ] {
+        let told = yaml(&store(declared)).unwrap_err().to_string();
+        assert!(told.contains(field) && !told.contains("word@"), "{declared}: {told}");
+    }
+}

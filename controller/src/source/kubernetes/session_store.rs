@@ -73,3 +73,56 @@ fn redis(world: &World, namespace: &str, declared: &api::SessionStore) -> Result
         key_prefix: declared.key_prefix.clone().unwrap_or_else(|| Redis::DEFAULT_KEY_PREFIX.to_owned()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::kubernetes::tests::{Stage, extension};
+    use serde_json::{Value, json};
+
+    /// The gateway's verdict and store, where a Secret `sessions` of its namespace has `url`.
+    fn resolved(store: Value, url: &str) -> (Verdict, SessionStore) {
+        let mut stage = Stage::new();
+        stage.without("MCPGatewayExtension");
+        stage.add(extension("main", "2026-01-01T00:00:00Z", json!({ "sessionStore": store })));
+        stage.add(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "namespace": "mcp-system", "name": "sessions" },
+            "data": { "url": k8s_openapi::ByteString(url.into()) },
+        }));
+        let found = stage.interpret();
+        (found.extension("main").resolved.clone(), found.main().session_store.clone())
+    }
+
+    fn by(name: &str, key: &str) -> Value {
+        json!({ "type": "Redis", "urlRef": { "name": name, "key": key } })
+    }
+
+    #[test]
+    fn a_secrets_url_with_user_and_password_is_the_store() {
+        let (verdict, store) = resolved(by("sessions", "url"), "rediss://me:word@redis.example.com:6379/1\n");
+        assert!(verdict.is_yes(), "{verdict:?}");
+        let SessionStore::Redis(redis) = store else { panic!("no Redis") };
+        assert_eq!((redis.username.as_deref(), redis.password.as_deref()), (Some("me"), Some("word")));
+        assert!(!redis.url.contains("word") && redis.url.starts_with("rediss://redis.example.com"), "{}", redis.url);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_secret_is_told_without_its_content_and_sessions_stay_in_memory() {
+        for (reference, url, told) in [
+            (by("elsewhere", "url"), "redis://a.example", "urlRef: there is no Secret mcp-system/elsewhere"),
+            (
+                by("sessions", "uri"),
+                "redis://a.example",
+                "urlRef: Secret mcp-system/sessions has no text under the key uri",
+            ),
+            (by("sessions", "url"), " \n", "urlRef: key url of Secret sessions is empty"),
+            (by("sessions", "url"), "http://me:word@a.example", "urlRef: "),
+            (by("sessions", "url"), "me:word@a.example", "urlRef: "),
+        ] {
+            let (verdict, store) = resolved(reference, url);
+            assert_eq!((verdict.holds, verdict.reason), (Some(false), reason::INVALID_SESSION_STORE), "{url}");
+            assert!(verdict.message.contains(told) && !verdict.message.contains("word"), "{}", verdict.message);
+            assert!(matches!(store, SessionStore::Memory), "{url}");
+        }
+    }
+}
