@@ -333,6 +333,10 @@ fn nowhere(registration: &Registration, found: &Found) -> String {
         return "no MCPGatewayExtension of extensionRefs is in use".to_owned();
     }
     match &found.gateways {
+        Some(gateways) if gateways.is_empty() => {
+            "the HTTPRoute has no Gateway as a parent: write one into its parentRefs, or gateways into extensionRefs"
+                .to_owned()
+        }
         Some(gateways) => {
             let names: Vec<_> = gateways.iter().map(ToString::to_string).collect();
             format!("no MCPGatewayExtension that is in use extends the HTTPRoute's Gateway ({})", names.join(", "))

@@ -213,8 +213,11 @@ fn a_tls_policys_hostname_is_the_servers_name_and_the_service_its_address() {
 }
 
 #[test]
-fn what_has_several_ports_or_backends_is_told() {
+fn what_a_target_lacks_or_has_too_many_of_is_told() {
     let mut stage = Stage::new();
+    let mut orphan = route("team", "orphan", json!({ "backendRefs": [{ "name": "weather", "port": 9000 }] }));
+    orphan["spec"]["parentRefs"] = json!([]);
+    stage.add(orphan).add(registration("orphan", 4, json!({ "prefix": "o_", "targetRef": { "name": "orphan" } })));
     stage.add(route(
         "team",
         "both",
@@ -236,6 +239,7 @@ fn what_has_several_ports_or_backends_is_told() {
     }));
     stage.add(registration("elsewhere", 3, target("Service", "elsewhere")));
     let result = stage.interpret();
+    assert!(result.registration("orphan").accepted.message.contains("parentRefs"));
     for (name, told) in [("both", "one server"), ("entry", "targetRef.port"), ("elsewhere", "name the host in url")] {
         let message = &result.registration(name).resolved.message;
         assert!(message.contains(told), "{name}: {message}");
