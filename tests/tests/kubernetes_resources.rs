@@ -1,7 +1,7 @@
 //! What the API server makes of the resources' definitions: what it refuses and why, what it fills in, what it shows.
 
 use mcp_gateway_tests::kubernetes::{self, Cluster};
-use mcp_gateway_tests::process::root;
+use mcp_gateway_tests::process::{built, root};
 use mcp_gateway_tests::until_told;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -358,6 +358,47 @@ fn the_samples_are_right() {
         let args = ["apply", "--server-side", "--dry-run=server", "-f", &samples];
         let applied = cluster.kubectl(&args).await.expect("the API server takes them");
         assert_eq!(applied.lines().count(), 6, "{applied}");
+    });
+}
+
+/// A gateway with a server in the cluster and one outside, as its owner keeps them in files.
+const DECLARED: &str = "
+{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: front, namespace: rendered}, spec: {gatewayClassName: istio,
+  listeners: [{name: http, port: 80, protocol: HTTP}]}}
+---
+{apiVersion: mcpgateway.dev/v1alpha1, kind: MCPGatewayExtension, metadata: {name: main, namespace: rendered},
+  spec: {targetRef: {name: front}, publicHost: mcp.example.com, dataPath: {mode: EnvoyFilter}, broker: {replicas: 2}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: weather, namespace: rendered}, spec: {ports: [{port: 9000}]}}
+---
+{apiVersion: mcpgateway.dev/v1alpha1, kind: MCPServerRegistration, metadata: {name: weather, namespace: rendered},
+  spec: {prefix: w_, targetRef: {kind: Service, name: weather}}}
+---
+{apiVersion: mcpgateway.dev/v1alpha1, kind: MCPServerRegistration, metadata: {name: outside, namespace: rendered},
+  spec: {prefix: o_, url: 'https://mcp.example.org/mcp'}}
+";
+
+#[test]
+fn what_is_rendered_of_files_is_taken_by_the_api_server() {
+    kubernetes::test_api(async |cluster| {
+        cluster.apply("{apiVersion: v1, kind: Namespace, metadata: {name: rendered}}").await;
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("all.yaml"), DECLARED).expect("a file");
+        let digest = "ab".repeat(32);
+        let rendered = std::process::Command::new(built("mcp-gateway"))
+            .args(["render", "--target", "istio", "--module-sha256", &digest])
+            .arg(folder.path())
+            .output()
+            .expect("it runs");
+        let told = String::from_utf8_lossy(&rendered.stderr);
+        assert!(rendered.status.success(), "{told}");
+        let objects = String::from_utf8(rendered.stdout).expect("text");
+        let args = ["apply", "--server-side", "--dry-run=server", "-f", "-"];
+        let applied = cluster.kubectl_with(&args, &objects).await.expect("the API server takes them");
+        assert_eq!(applied.lines().count(), objects.matches("\nkind: ").count(), "{applied}");
+        for kind in ["deployment.apps/main-broker", "destinationrule", "wasmplugin", "envoyfilter", "serviceentry"] {
+            assert!(applied.contains(kind), "no {kind}: {applied}");
+        }
     });
 }
 
