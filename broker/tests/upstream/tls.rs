@@ -82,3 +82,19 @@ async fn http_where_https_is_expected_is_named() {
     let error = rig(vec![config]).is("a", State::Down).await.error.unwrap();
     assert!(error.contains("does not speak TLS"), "{error}");
 }
+
+#[tokio::test]
+async fn a_server_is_known_by_its_name_wherever_it_is() {
+    let (acceptor, pem) = certificate(&["tools.example"]);
+    let a = legacy().tools(&["x"]).start_tls(acceptor);
+
+    let mut named = a.config("named", "n_");
+    named.url = named.url.replace("localhost", "tools.example");
+    named.address = Some("localhost".to_owned());
+    named.ca = Some(pem.clone());
+    let mut by_address = a.config("by-address", "a_");
+    by_address.ca = Some(pem);
+    let rig = rig(vec![named, by_address]);
+    rig.sees_tools(Era::Legacy, &["n_x"]).await;
+    rig.is("by-address", State::Down).await;
+}
