@@ -318,6 +318,21 @@ fn certificates_have_to_be_pem() {
 }
 
 #[test]
+fn of_a_bundle_only_the_certificates_are_taken() {
+    let block = |what: &str, bytes: &str| format!("-----BEGIN {what}-----\n{bytes}\n-----END {what}-----\n");
+    let bundle = [
+        "subject=a comment\n".to_owned(),
+        block("CERTIFICATE", "AQID"),
+        block("PRIVATE KEY", "BAUG"),
+        block("CERTIFICATE", "BwgJ"),
+    ];
+    let taken = values::pem(bundle.concat().into_bytes()).unwrap();
+    assert!(!taken.contains("PRIVATE") && !taken.contains("BAUG") && !taken.contains("comment"), "{taken}");
+    assert_eq!(taken.matches("BEGIN CERTIFICATE").count(), 2, "{taken}");
+    assert!(taken.contains("AQID") && taken.contains("BwgJ"), "{taken}");
+}
+
+#[test]
 fn the_file_of_a_desktop_client_is_read() {
     let declaration = json(
         r#"{"theme": "dark", "mcpServers": {

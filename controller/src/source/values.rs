@@ -154,17 +154,21 @@ pub(super) fn certificates(path: &Path) -> Result<String, String> {
     pem(read).map_err(|error| format!("{shown} {error}"))
 }
 
-/// Certificates in PEM form: at least one, and each of them whole.
+/// The certificates of a text in PEM form: at least one, and each of them whole. Whatever else is there, such as the key of a bundle,
+/// is left out: these go where credentials may not.
 pub(super) fn pem(text: Vec<u8>) -> Result<String, String> {
     use rustls_pki_types::CertificateDer;
     use rustls_pki_types::pem::PemObject;
 
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    match (found, String::from_utf8(text)) {
-        (Ok(found), Ok(text)) if !found.is_empty() => Ok(text),
-        (Ok(found), _) if found.is_empty() => {
+    match found {
+        Ok(found) if found.is_empty() => {
             Err("holds no certificate: it has to be a PEM file (BEGIN CERTIFICATE)".into())
         }
-        _ => Err("is damaged: it has to hold certificates in PEM form".into()),
+        Ok(found) => {
+            let found: Vec<_> = found.iter().map(|der| pem::Pem::new("CERTIFICATE", der.as_ref())).collect();
+            Ok(pem::encode_many_config(&found, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF)))
+        }
+        Err(_) => Err("is damaged: it has to hold certificates in PEM form".into()),
     }
 }
