@@ -4,7 +4,7 @@ use super::App;
 use super::endpoint::Posted;
 use crate::catalog::{Item, Kind, List, crossed};
 use crate::session::Session;
-use crate::upstream::{Seen, Way, gateway_info, shown};
+use crate::upstream::{Seen, Server, Way, gateway_info, shown};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use futures::future::join_all;
@@ -21,7 +21,7 @@ use std::time::Instant;
 /// the client's own session that one, and of a server that tells callers apart what it lists for this one.
 pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, posted: &Posted<'_>) -> Result<String, Refusal> {
     let Seen { view, servers } = app.registry.seen_by(Era::Legacy, &posted.caller).await;
-    let (params, upstreams) = (session.list_params(), session.open_upstreams());
+    let (params, modern, upstreams) = (session.list_params(), session.modern_capabilities(), session.open_upstreams());
     let lists = servers.iter().map(async |server| {
         let own = || server.principal().map(|_| shown(&server.snapshot(), Era::Legacy, kind));
         if !server.snapshot().is_ready() {
@@ -33,9 +33,11 @@ pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, posted: &Po
             None => None,
         };
         let list = match (changed, &params) {
-            // Its legacy leg serves others.
-            (None, _) if session.way(server) != server.way(Era::Legacy, false) => {
-                server.snapshot().offer(Era::Legacy, Way::Crossed).map(|offer| Arc::clone(offer.list(kind)))
+            (None, _) if session.way(server) == Some(Way::Crossed) => {
+                let projected = server.list_declaring(&modern, kind).await;
+                // Where its legacy leg serves others, the shared list is not this client's.
+                let shared = || (server.way(Era::Legacy, false) != Some(Way::Crossed)).then(|| offered(server, kind));
+                projected.map(|list| Arc::new(crossed(Era::Modern, kind, &list))).or_else(|| shared().flatten())
             }
             (None, Some(params)) => server.list_in(params, kind).await,
             (changed, _) => changed,
@@ -49,15 +51,20 @@ pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, posted: &Po
     Ok(format!("{{{},{page}}}", meta()))
 }
 
-/// The list that a modern client gets: of servers that are used in the legacy era, what they list for clients that declare
-/// the same (`capabilities`, raw JSON), and of those that tell callers apart what they list for this one.
+/// A modern server's list as legacy clients see it.
+fn offered(server: &Server, kind: Kind) -> Option<Arc<List>> {
+    server.snapshot().offer(Era::Legacy, Way::Crossed).map(|offer| Arc::clone(offer.list(kind)))
+}
+
+/// The list that a modern client gets: what servers list for clients that declare the same (`capabilities`, raw JSON), and of
+/// those that tell callers apart what they list for this one.
 pub(super) async fn modern(app: &App, kind: Kind, posted: &Posted<'_>, capabilities: &str) -> Result<String, Refusal> {
     let seen = app.registry.seen_by(Era::Modern, &posted.caller).await;
     let catalog = &seen.view.catalog;
     let lists = seen.servers.iter().map(async |server| {
         let projected = async {
-            if server.way(Era::Modern, false) != Some(Way::Crossed) {
-                return None;
+            if server.way(Era::Modern, false)? == Way::Direct {
+                return server.list_declaring(capabilities, kind).await;
             }
             let params = app.legacy_servers.list_params(server, capabilities)?;
             let list = server.list_in(&params, kind).await?;

@@ -12,7 +12,7 @@ use crate::upstream::{Registry, Server, Way};
 use bytes::Bytes;
 use protocol::caller::Principal;
 use protocol::config::OnSessionLoss;
-use protocol::era::{Era, Revision};
+use protocol::era::{Era, Revision, from_legacy};
 use protocol::error::Refusal;
 use protocol::json::quote;
 use protocol::jsonrpc::Id;
@@ -212,6 +212,12 @@ impl Session {
     pub fn list_params(&self) -> Option<Box<RawValue>> {
         let several_servers = self.registry.view().servers.len() > 1;
         super::projection::list_params(self.revision, &self.client, several_servers)
+    }
+
+    /// What modern servers are told of the client's capabilities, raw JSON.
+    pub fn modern_capabilities(&self) -> String {
+        let several_servers = self.registry.view().servers.len() > 1;
+        from_legacy::capabilities(self.revision, self.client.capabilities.get(), several_servers)
     }
 
     /// Begins a request. `None` if one with this id has not been answered yet.

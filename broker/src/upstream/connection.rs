@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::error::UpstreamError;
 use super::fresh::Fresh;
-use super::leg::Leg;
+use super::leg::{Envelope, Leg};
 use super::lists::fetch_list;
 use super::probe::{Down, Hello, discover, probe};
 use super::server::Spoken;
@@ -321,7 +321,7 @@ impl Connection {
         for leg in self.legs.iter().filter(|leg| !self.client.is_dormant(&leg.hello.leg)) {
             let outcome = match &leg.hello.leg {
                 Leg::Legacy(_) => self.client.request(&leg.hello.leg, "ping", None).await.map(drop),
-                Leg::Modern(_) => match discover(&self.client).await {
+                Leg::Modern(_) => match discover(&self.client, Envelope::gateway()).await {
                     Ok(hello) if !hello.same(&leg.hello) => return Err(Lost::Outdated),
                     outcome => outcome.map(drop),
                 },

@@ -65,7 +65,8 @@ impl Envelope {
         Self::declaring(&serde_json::json!({"extensions": {TASKS: {}}}))
     }
 
-    fn declaring(capabilities: &serde_json::Value) -> Self {
+    /// The same for what a server tells clients of these `capabilities`, whoever they are.
+    pub fn declaring(capabilities: &serde_json::Value) -> Self {
         let meta = serde_json::json!({
             "io.modelcontextprotocol/protocolVersion": MODERN,
             "io.modelcontextprotocol/clientInfo": gateway_info(),

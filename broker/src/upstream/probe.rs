@@ -98,7 +98,7 @@ async fn ask(client: &Client, choice: EraChoice) -> Result<Probe, Failure> {
             EraChoice::Legacy => None,
             // HTTP+SSE ended long before the modern era.
             EraChoice::Auto if client.is_sse() => None,
-            EraChoice::Auto | EraChoice::Modern => Some(discover(client).await),
+            EraChoice::Auto | EraChoice::Modern => Some(discover(client, Envelope::gateway()).await),
         }
     };
     let legacy = async {
@@ -210,9 +210,9 @@ struct Discovered {
     meta: Option<Value>,
 }
 
-/// Asks a server what it is in the modern era.
-pub(super) async fn discover(client: &Client) -> Result<Hello, UpstreamError> {
-    let leg = Leg::Modern(Envelope::gateway());
+/// Asks a server what it is in the modern era, to a client of this envelope.
+pub(super) async fn discover(client: &Client, envelope: Envelope) -> Result<Hello, UpstreamError> {
+    let leg = Leg::Modern(envelope);
     let result = match client.request(&leg, "server/discover", None).await {
         // Refused with the revision that was asked for as one that is supported: it may have come up since.
         Err(error) if supports_ours(&error) => client.request(&leg, "server/discover", None).await?,

@@ -1,16 +1,21 @@
 //! What a server lists for sessions with other capabilities than the broker's own.
 //!
 //! Some servers offer more to clients that can be asked. One short session for all clients with the same capabilities finds
-//! that out; it is kept for as long as the server's shared lists stay what they were.
+//! that out, in the modern era requests that declare these; it is kept for as long as the server's shared lists stay what they were.
 
+use super::capabilities::Capabilities;
 use super::client::Client;
-use super::leg::Leg;
+use super::error::UpstreamError;
+use super::leg::{Envelope, Leg};
 use super::lists::{ListError, fetch_list};
+use super::probe::discover;
 use super::turn::in_turn;
 use crate::catalog::{Kind, List, Offer};
 use futures::FutureExt as _;
 use futures::future::Shared;
 use protocol::answer::Rules;
+use protocol::era::MODERN;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,8 +26,8 @@ use tokio_util::task::TaskTracker;
 
 /// Different capabilities whose lists are kept, a server.
 const KEPT: usize = 64;
-/// Bytes of the longest `params` that lists are fetched for: nobody fills the memory with invented capabilities.
-const PARAMS_LIMIT: usize = 4096;
+/// Bytes of the longest declaration that lists are fetched for: nobody fills the memory with invented capabilities.
+const DECLARED_LIMIT: usize = 4096;
 /// How long clients' lists wait for one fetch, from its beginning.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The same where a process has to be started first.
@@ -38,9 +43,51 @@ pub(super) type Differing = [Option<Arc<List>>; 4];
 /// `None`: the server failed.
 type Outcome = Option<Arc<Differing>>;
 
-/// The lists of one server, by the `params` of `initialize`.
+/// What clients declared, as a server is told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Declared {
+    /// The `params` of `initialize`.
+    Handshake(Arc<str>),
+    /// `params._meta` of every request (2026-07-28, *Overview*).
+    Envelope(Arc<str>),
+}
+
+impl Declared {
+    /// What all requests say of clients that declare these capabilities (raw JSON), in whatever words: the gateway is the client.
+    /// `None` if they declare nothing.
+    pub(super) fn envelope(capabilities: &str) -> Option<Self> {
+        let capabilities: Value = serde_json::from_str(capabilities).ok()?;
+        let declares = capabilities.as_object().is_some_and(|all| !all.is_empty());
+        declares.then(|| Self::Envelope(Envelope::declaring(&capabilities).meta))
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Handshake(text) | Self::Envelope(text) => text,
+        }
+    }
+
+    /// A leg on which the server knows it, and what the server can do there.
+    async fn open(&self, client: &Client) -> Result<(Leg, Capabilities), UpstreamError> {
+        match self {
+            Self::Handshake(params) => {
+                let params: &RawValue =
+                    serde_json::from_str(params).map_err(|_| UpstreamError::Malformed("was to be sent no JSON"))?;
+                let session = client.open_session(params).await?;
+                let capabilities = session.capabilities.clone();
+                Ok((Leg::Legacy(session), capabilities))
+            }
+            Self::Envelope(meta) => {
+                let hello = discover(client, Envelope { version: MODERN.into(), meta: Arc::clone(meta) }).await?;
+                Ok((hello.leg, hello.capabilities))
+            }
+        }
+    }
+}
+
+/// The lists of one server, by what its clients declared.
 pub(super) struct Projected {
-    kept: Mutex<HashMap<Box<str>, Kept>>,
+    kept: Mutex<HashMap<Declared, Kept>>,
     /// Shared with the other servers.
     turns: Arc<Semaphore>,
     cancel: CancellationToken,
@@ -77,21 +124,21 @@ impl Projected {
         Self { kept: Mutex::default(), turns, cancel, tasks }
     }
 
-    /// The lists in a session that is opened with `params`, where they are not the `shared` ones. Two seconds
-    /// at most, ten where a process has to be started for it.
+    /// The lists for those who `declared` something, where they are not the `shared` ones. Two seconds at most, ten where a process
+    /// has to be started for it.
     ///
     /// Whoever asks first has them fetched, others wait for the same. A server that is slow, or fails, differs in nothing.
     pub(super) async fn lists(
         &self,
         client: &Client,
         rules: &Rules,
-        params: &RawValue,
+        declared: Declared,
         shared: &Arc<Offer>,
     ) -> Outcome {
-        if params.get().len() > PARAMS_LIMIT {
+        if declared.text().len() > DECLARED_LIMIT {
             return None;
         }
-        let Kept { begun, fetch, .. } = self.kept_or_begun(client, rules, params, shared)?;
+        let Kept { begun, fetch, .. } = self.kept_or_begun(client, rules, declared, shared)?;
         let patience = if client.processes().is_some() { STARTING } else { PATIENCE };
         let left = patience.saturating_sub(begun.elapsed());
         if let Ok(outcome) = tokio::time::timeout(left, fetch).await {
@@ -102,30 +149,30 @@ impl Projected {
     }
 
     /// `None` if too many are being fetched.
-    fn kept_or_begun(&self, client: &Client, rules: &Rules, params: &RawValue, shared: &Arc<Offer>) -> Option<Kept> {
+    fn kept_or_begun(&self, client: &Client, rules: &Rules, declared: Declared, shared: &Arc<Offer>) -> Option<Kept> {
         let max_age = client.cache().max_age();
         let mut all = self.lock();
-        if let Some(kept) = all.get(params.get()).filter(|kept| kept.is_good(shared, max_age)) {
+        if let Some(kept) = all.get(&declared).filter(|kept| kept.is_good(shared, max_age)) {
             return Some(kept.clone());
         }
-        all.remove(params.get());
+        all.remove(&declared);
         if all.len() >= KEPT {
             all.retain(|_, kept| kept.is_good(shared, max_age));
         }
         if all.len() >= KEPT {
             let finished = all.iter().filter(|(_, kept)| kept.outcome().is_some());
-            let oldest = finished.min_by_key(|(_, kept)| kept.begun).map(|(params, _)| params.clone())?;
+            let oldest = finished.min_by_key(|(_, kept)| kept.begun).map(|(declared, _)| declared.clone())?;
             all.remove(&oldest);
         }
         let (found, outcome) = oneshot::channel();
         let fetch = Fetch { client: client.clone(), rules: rules.clone(), shared: shared.clone(), found };
-        self.tasks.spawn(in_turn(self.turns.clone(), fetch.run(params.to_owned(), self.cancel.clone())));
+        self.tasks.spawn(in_turn(self.turns.clone(), fetch.run(declared.clone(), self.cancel.clone())));
         let kept = Kept { shared: shared.clone(), begun: Instant::now(), fetch: outcome.shared() };
-        all.insert(params.get().into(), kept.clone());
+        all.insert(declared, kept.clone());
         Some(kept)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Kept>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Declared, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -139,22 +186,21 @@ struct Fetch {
 }
 
 impl Fetch {
-    async fn run(self, params: Box<RawValue>, cancel: CancellationToken) {
+    async fn run(self, declared: Declared, cancel: CancellationToken) {
         let Self { client, rules, shared, found } = self;
         let failed = |error: &dyn std::fmt::Display| {
             tracing::warn!(server = &*rules.server, %error, "lists for clients' capabilities could not be fetched: they get the shared ones");
         };
-        let session = match client.open_session(&params).await {
-            Ok(session) => session,
+        let (leg, capabilities) = match declared.open(&client).await {
+            Ok(opened) => opened,
             Err(error) => return failed(&error),
         };
-        let leg = Leg::Legacy(session.clone());
         let fetching = async {
             let lists = Kind::ALL.map(|kind| {
                 let (client, leg, rules, shared) = (&client, &leg, &rules, shared.list(kind));
-                let declared = session.capabilities.listing(kind).is_some();
+                let has = capabilities.listing(kind).is_some();
                 async move {
-                    let list = if declared { fetch_list(client, leg, kind, rules).await } else { Ok(List::empty()) };
+                    let list = if has { fetch_list(client, leg, kind, rules).await } else { Ok(List::empty()) };
                     differing(shared, list)
                 }
             });
@@ -170,7 +216,9 @@ impl Fetch {
             Some(Err(late)) => failed(&late),
             None => {}
         }
-        client.end_session(&session).await;
+        if let Leg::Legacy(session) = &leg {
+            client.end_session(session).await;
+        }
     }
 }
 

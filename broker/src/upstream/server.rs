@@ -6,7 +6,7 @@ use super::client::Client;
 use super::connection::Waiter;
 use super::fresh::Fresh;
 use super::leg::Leg;
-use super::projected::Projected;
+use super::projected::{Declared, Projected};
 use super::supervisor::Supervisor;
 use super::way::Way;
 use crate::catalog::{Kind, List, Offer};
@@ -198,7 +198,19 @@ impl Server {
         let snapshot = self.snapshot();
         // Without sessions it does not know whom it answers.
         let spoken = snapshot.legacy.as_ref().filter(|s| snapshot.state == State::Ready && s.has_sessions())?;
-        let differing = self.projected.lists(self.client(), self.list_rules(), params, &spoken.offer).await?;
+        self.projected_list(Declared::Handshake(params.get().into()), &spoken.offer, kind).await
+    }
+
+    /// Its list for modern clients that declare these `capabilities` (raw JSON), if that differs from what it lists for everybody in
+    /// the modern era. As [`Server::list_in`] otherwise.
+    pub async fn list_declaring(&self, capabilities: &str, kind: Kind) -> Option<Arc<List>> {
+        let snapshot = self.snapshot();
+        let spoken = snapshot.modern.as_ref().filter(|_| snapshot.state == State::Ready)?;
+        self.projected_list(Declared::envelope(capabilities)?, &spoken.offer, kind).await
+    }
+
+    async fn projected_list(&self, declared: Declared, shared: &Arc<Offer>, kind: Kind) -> Option<Arc<List>> {
+        let differing = self.projected.lists(self.client(), self.list_rules(), declared, shared).await?;
         differing[kind as usize].clone()
     }
 }

@@ -41,7 +41,7 @@ pub(crate) enum ToTheCapable {
     Same,
     /// A tool more for each capability, by its name.
     More,
-    /// An error to `initialize` in the broker's own sessions, which others do not get.
+    /// An error to `initialize` in the broker's own sessions, which others do not get, and to `server/discover`.
     Refusal,
     /// No answer to `tools/list`.
     Silence,
@@ -316,8 +316,11 @@ fn post(shared: &Arc<Shared>, headers: &HeaderMap, body: &[u8]) -> Response {
     let added = inner.added.clone();
     let opened = inner.seen.iter().find(|s| s.session == session && s.method() == "initialize");
     let client = opened.map(|s| s.json["params"].clone()).unwrap_or_default();
-    let capable: Vec<String> =
-        client["capabilities"].as_object().into_iter().flat_map(|all| all.keys().cloned()).collect();
+    let declared = match shared.manners.modern {
+        true => &json["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"],
+        false => &client["capabilities"],
+    };
+    let capable: Vec<String> = declared.as_object().into_iter().flat_map(|all| all.keys().cloned()).collect();
     drop(inner);
     if !known {
         return lost(shared);
@@ -347,6 +350,9 @@ fn post(shared: &Arc<Shared>, headers: &HeaderMap, body: &[u8]) -> Response {
                 "instructions": "Use echo.",
             })),
         ),
+        "server/discover" if shared.manners.to_the_capable == ToTheCapable::Refusal && !capable.is_empty() => {
+            json_answer(200, &json!({"jsonrpc": "2.0", "id": json["id"], "error": {"code": -32603, "message": "no"}}))
+        }
         "server/discover" if shared.manners.modern => json_answer(
             200,
             &result(json!({

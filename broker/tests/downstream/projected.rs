@@ -1,11 +1,11 @@
 //! Lists that depend on what a client can do.
 
-use crate::client::{Client, names};
-use crate::fake::{Fake, Manners, PATIENCE, ToTheCapable, legacy};
-use crate::rig::rig;
+use crate::client::{Client, json as body, names};
+use crate::fake::{Fake, Manners, PATIENCE, ToTheCapable, legacy, modern};
+use crate::rig::{Rig, rig};
 use futures::future::join_all;
 use protocol::config::Server;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The session of the broker's own that it opens first.
 const SHARED: &str = "s1";
@@ -16,9 +16,18 @@ async fn fake(to_the_capable: ToTheCapable) -> Fake {
 
 /// The names that are not those of all fakes.
 async fn special(client: &Client) -> Vec<String> {
-    let list = client.ask(1, "tools/list", json!({})).await;
+    specials(&client.ask(1, "tools/list", json!({})).await)
+}
+
+/// The same for a modern client that declares `capabilities`.
+async fn special_to(rig: &Rig, capabilities: Value) -> Vec<String> {
+    let asked = rig.modern().capable(&json!(1), "tools/list", json!({}), &capabilities, json!({}));
+    specials(&body(asked.send().await.unwrap()).await)
+}
+
+fn specials(list: &Value) -> Vec<String> {
     let common = ["echo", "stream", "elicit", "wait", "grow"];
-    names(&list, "tools").into_iter().filter(|name| !common.iter().any(|own| name.ends_with(own))).collect()
+    names(list, "tools").into_iter().filter(|name| !common.iter().any(|own| name.ends_with(own))).collect()
 }
 
 /// Waits until nothing more is to come that would have the shared lists fetched anew.
@@ -111,4 +120,45 @@ async fn invented_capabilities_make_room_for_one_another() {
     // What is too long is nothing that a server would know.
     let client = rig.capable(json!({"experimental": {"x": "y".repeat(5000)}})).await;
     assert!(special(&client).await.is_empty());
+}
+
+/// How often a modern server was asked for its tools for those who declare something.
+fn lists_for_the_capable(fake: &Fake) -> usize {
+    let declares = |seen: &&crate::fake::Seen| {
+        let meta = &seen.json["params"]["_meta"];
+        assert_eq!(meta["io.modelcontextprotocol/clientInfo"]["name"], "mcp-gateway");
+        meta["io.modelcontextprotocol/clientCapabilities"] != json!({})
+    };
+    fake.seen("tools/list").iter().filter(declares).count()
+}
+
+#[tokio::test]
+async fn a_modern_server_is_told_what_clients_of_both_eras_declare() {
+    let fake = Manners { to_the_capable: ToTheCapable::More, ..modern() }.start().await;
+    let rig = rig(vec![fake.config("a", "a_")]).await;
+    assert!(special_to(&rig, json!({})).await.is_empty());
+    assert_eq!(lists_for_the_capable(&fake), 0);
+    for _ in 0..3 {
+        assert_eq!(special_to(&rig, json!({"sampling": {}, "roots": {}})).await, ["a_roots", "a_sampling"]);
+        assert_eq!(special_to(&rig, json!({"roots": {}, "sampling": { }})).await, ["a_roots", "a_sampling"]);
+    }
+    assert_eq!(lists_for_the_capable(&fake), 1, "once for all that declare the same");
+    assert!(special_to(&rig, json!({})).await.is_empty());
+    assert!(special(&rig.capable(json!({})).await).await.is_empty());
+    // Another era's client that can do the same.
+    let client = rig.capable(json!({"roots": {"listChanged": true}, "sampling": {}})).await;
+    assert_eq!(special(&client).await, ["a_roots", "a_sampling"]);
+    assert_eq!(lists_for_the_capable(&fake), 1);
+    assert!(client.call(2, "a_roots").await.get("result").is_some());
+}
+
+#[tokio::test]
+async fn a_modern_server_that_fails_gives_what_it_gives_to_all() {
+    for bad in [ToTheCapable::Refusal, ToTheCapable::Silence] {
+        let bad = Manners { to_the_capable: bad, ..modern() }.start().await;
+        let rig = rig(vec![Server { timeout_ms: 60_000, ..bad.config("bad", "bad_") }]).await;
+        let asked = rig.modern().capable(&json!(1), "tools/list", json!({}), &json!({"roots": {}}), json!({}));
+        let list = tokio::time::timeout(PATIENCE / 2, async { body(asked.send().await.unwrap()).await });
+        assert!(names(&list.await.unwrap(), "tools").contains(&"bad_echo".to_owned()));
+    }
 }

@@ -28,18 +28,7 @@ pub(crate) const CANNOT: &[Exception] = &[
         checks: &["sep-2322-ignore-unexpected-params"],
         reason: "it answers, by that key, before it is asked",
     },
-    NO_CALLS,
-    Exception { way: Way::Crossed, ..NO_CALLS },
 ];
-
-const NO_CALLS: Exception = Exception {
-    suite: Era::Modern,
-    way: Way::Through,
-    scenario: "request-metadata",
-    checks: &[],
-    reason: "the server has no tools, so it sees the gateway's own requests only, which declare no capabilities; the check of \
-             those that the client declares does not apply",
-};
 
 /// What the gateway does not do yet.
 pub(crate) const FAILING: &[Exception] = &[];

@@ -5,7 +5,7 @@ use super::input::{End, Rounds};
 use super::{Crossing, headers};
 use crate::catalog::List;
 use crate::session::failed;
-use crate::upstream::{Envelope as ModernEnvelope, Leg, Reply, UpstreamError, fetch_list};
+use crate::upstream::{Reply, UpstreamError, fetch_list};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::stream::unfold;
@@ -58,7 +58,7 @@ impl Call {
     /// The response for the client.
     async fn answer(&self, client: &Client) -> String {
         let mut rounds = Rounds::new(&self.crossing, client);
-        let mut tools = self.crossing.0.server.spoken(Era::Modern).map(|s| Arc::clone(s.offer.list(headers::LIST)));
+        let mut tools = self.tools().await;
         let (mut retry, mut refetched): (Option<Retry>, bool) = (None, false);
         loop {
             let tool = tools.as_deref().and_then(|list| self.tool(list));
@@ -119,12 +119,21 @@ impl Call {
         headers::find(list, &name.text)
     }
 
+    /// The server's tools as this client sees them, as far as they are known.
+    async fn tools(&self) -> Option<Arc<List>> {
+        let server = &self.crossing.0.server;
+        let shared = server.spoken(Era::Modern).map(|spoken| Arc::clone(spoken.offer.list(headers::LIST)));
+        if self.method() != "tools/call" || shared.as_deref().is_some_and(|list| self.tool(list).is_some()) {
+            return shared;
+        }
+        server.list_declaring(&self.crossing.0.capabilities, headers::LIST).await.or(shared)
+    }
+
     /// The server's tools as they are now: what is known of their parameters seems to be outdated.
     async fn fetch(&self) -> Option<List> {
         let server = &self.crossing.0.server;
-        let leg = Leg::Modern(ModernEnvelope::gateway());
         server.nudge();
-        fetch_list(server.client(), &leg, headers::LIST, server.list_rules()).await.ok()
+        fetch_list(server.client(), &self.crossing.leg(), headers::LIST, server.list_rules()).await.ok()
     }
 
     fn method(&self) -> &str {
