@@ -15,6 +15,7 @@ at_every_front!(
     servers_see_the_headers_that_are_theirs_and_no_others,
     a_session_is_one_callers,
     a_state_holds_for_its_caller_alone,
+    sessions_of_callers_who_have_gone_make_room_for_others,
     a_server_that_answers_callers_only_is_not_down,
     a_header_that_matters_is_there_once,
 );
@@ -211,7 +212,9 @@ async fn a_change_is_told_to_those_whose_list_it_is(front: Front) {
 }
 
 fn assert_sees(call: &Recorded, expected: &[(&str, &str)]) {
-    for name in [HEADER, "x-tenant", "x-other", "authorization", "cookie", "proxy-authorization"] {
+    for name in
+        [HEADER, "x-tenant", "x-other", "authorization", "cookie", "proxy-authorization", "x-forwarded-access-token"]
+    {
         let value = expected.iter().find(|(shown, _)| *shown == name).map_or("", |(_, value)| value);
         assert_eq!(call.header(name), value, "{name} of {:?} {:?}", call.method, call.target);
     }
@@ -241,6 +244,7 @@ async fn servers_see_the_headers_that_are_theirs_and_no_others(front: Front) {
         ("authorization", "Bearer of-the-client"),
         ("cookie", "a=b"),
         ("proxy-authorization", "Basic eA=="),
+        ("x-forwarded-access-token", "of-the-user"),
     ];
     for caller in Caller::each(&gateway, &shown).await {
         // Both that the broker decides, and what is known by then.
@@ -287,6 +291,16 @@ async fn a_session_is_one_callers(front: Front) {
     assert_eq!(thief.reply("tools/list", json!({})).await.status, 404);
     assert_eq!(text(&alice.call("l_who").await), "alice");
     assert!(servers.iter().all(|server| server.calls().iter().all(|call| call.header(HEADER) == "alice")));
+}
+
+async fn sessions_of_callers_who_have_gone_make_room_for_others(front: Front) {
+    let server = Fake::legacy().tool("who", who).by_caller(HEADER).start();
+    let config = Config::new().at(front).server_with("l", "l_", &server.url(), FORWARD);
+    let gateway = config.line("limits: { pooledSessions: 2 }").start().await;
+    for key in ["alice", "bob", "carol", "dave", "alice"] {
+        let caller = Caller::modern(&gateway, &[(HEADER, key)]);
+        assert_eq!(text(&caller.call("l_who").await), key);
+    }
 }
 
 async fn a_state_holds_for_its_caller_alone(front: Front) {

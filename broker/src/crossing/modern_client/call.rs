@@ -268,7 +268,7 @@ impl Call {
                     self.ask_at = None;
                 }
             }
-            Some(Notice::Visited(id)) => self.inner.pool.visits.note(&self.request.subject.server, &id),
+            Some(Notice::Visited(id)) => self.inner.pool.visits.note(self.request.subject.at(), &id),
             Some(Notice::Elsewhere) => {}
             Some(_) => match phase {
                 Phase::Here(round) => Self::show(&self.id, message, round).await,
@@ -471,7 +471,7 @@ impl Call {
         let again = (Instant::now() + self.pages_pause).min(self.pages_until);
         self.pages_pause = (self.pages_pause * 2).min(PAGE_PAUSES.1);
         tokio::select! {
-            () = self.inner.pool.visits.all(&self.request.subject.server, &ids) => {}
+            () = self.inner.pool.visits.all(self.request.subject.at(), &ids) => {}
             () = sleep_until(again) => {}
             () = round.left() => return Some(false),
             () = self.inner.ending.cancelled() => return None,

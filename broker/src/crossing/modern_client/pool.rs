@@ -175,8 +175,7 @@ impl Pool {
             }
             state.idle.retain(|_, sessions| !sessions.is_empty());
             state.shared.retain(|key, shared| {
-                let used = *shared.used.lock().unwrap_or_else(PoisonError::into_inner);
-                let of_no_use = now.duration_since(used) >= IDLE || !current(&key.server);
+                let of_no_use = now.duration_since(shared.used()) >= IDLE || !current(&key.server);
                 let is_old = shared.users.load(Ordering::Relaxed) == 0 && of_no_use;
                 old.extend(shared.session.get().filter(|_| is_old).cloned());
                 !is_old
@@ -214,18 +213,23 @@ impl Pool {
         opened.map_err(|error| failed(Era::Modern, name, &error))
     }
 
-    /// Ends the session that was unused for longest; `false` if all are in use.
+    /// Ends the session that was unused for longest; `false` if all are in use. Those that can be shared count, too: each caller
+    /// of a server that tells callers apart has one.
     fn evict(&self) -> bool {
         let oldest = {
             let mut state = self.lock();
-            let since = |sessions: &Vec<Idle>| sessions.first().map(|idle| idle.since);
-            let key = state.idle.iter().min_by_key(|(_, sessions)| since(sessions)).map(|(key, _)| key.clone());
-            let oldest = key.and_then(|key| state.idle.get_mut(&key)).map(|sessions| sessions.remove(0));
-            state.idle.retain(|_, sessions| !sessions.is_empty());
-            oldest
+            match (state.oldest_idle(), state.oldest_shared()) {
+                (Some((since, key)), shared) if shared.as_ref().is_none_or(|(used, _)| since <= *used) => {
+                    let oldest = state.idle.get_mut(&key).map(|sessions| sessions.remove(0).session);
+                    state.idle.retain(|_, sessions| !sessions.is_empty());
+                    oldest
+                }
+                (_, Some((_, key))) => state.shared.remove(&key).and_then(|shared| shared.session.get().cloned()),
+                _ => None,
+            }
         };
         let Some(oldest) = oldest else { return false };
-        self.end(oldest.session);
+        self.end(oldest);
         true
     }
 
@@ -235,6 +239,29 @@ impl Pool {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Since when the session is idle that is so for longest.
+    fn oldest_idle(&self) -> Option<(Instant, Key)> {
+        let since = self.idle.iter().filter_map(|(key, sessions)| Some((sessions.first()?.since, key)));
+        since.min_by_key(|(since, _)| *since).map(|(since, key)| (since, key.clone()))
+    }
+
+    /// The same for those that can be shared.
+    fn oldest_shared(&self) -> Option<(Instant, Key)> {
+        let is_unused = |shared: &Shared| shared.users.load(Ordering::Relaxed) == 0 && shared.session.get().is_some();
+        let unused = self.shared.iter().filter(|(_, shared)| is_unused(shared));
+        let oldest = unused.map(|(key, shared)| (shared.used(), key)).min_by_key(|(used, _)| *used);
+        oldest.map(|(used, key)| (used, key.clone()))
+    }
+}
+
+impl Shared {
+    /// When somebody used it last.
+    fn used(&self) -> Instant {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -236,7 +236,7 @@ impl Pooled {
                 // Progress that nobody has time for is of no use later.
                 call.map(|call| call.try_send(message));
             }
-            Some(Notice::Visited(id)) => self.visits.note(self.server.name(), &id),
+            Some(Notice::Visited(id)) => self.visits.note((self.server.name(), self.server.principal()), &id),
             Some(Notice::Elsewhere) => {
                 let _ = self.updates.send(message);
             }

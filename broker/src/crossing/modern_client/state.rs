@@ -1,5 +1,6 @@
 //! `requestState`: what a client brings back with its answers.
 
+use super::visits::At;
 use crate::seal::{Seal, random};
 use crate::session::id::now;
 use base64::Engine as _;
@@ -39,6 +40,11 @@ impl Subject {
     /// The digest of [`protocol::era::from_modern::Said::substance`].
     pub(super) fn digest(substance: &str) -> String {
         BASE64.encode(Sha256::digest(substance))
+    }
+
+    /// The server, as this caller sees it.
+    pub(super) fn at(&self) -> At<'_> {
+        (&self.server, self.principal.as_ref())
     }
 }
 
