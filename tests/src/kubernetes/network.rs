@@ -16,6 +16,9 @@ pub(super) const SERVICES: &str = "10.96.0.0/16";
 
 /// The bridge that pods are plugged into.
 const BRIDGE: &str = "pods";
+/// Its hardware address. Without one of its own a bridge takes the lowest of what is plugged in, so that it changes as pods come and go;
+/// the others then send to the old one until they ask again, half a minute later.
+const BRIDGE_ADDRESS: &str = "02:00:0a:63:00:01";
 
 /// A network of its own.
 #[derive(Debug)]
@@ -49,7 +52,7 @@ impl Network {
     pub(super) fn of_cluster() -> Self {
         let network = Self::new();
         network.enter();
-        run(&["link", "add", BRIDGE, "type", "bridge"]);
+        run(&["link", "add", BRIDGE, "address", BRIDGE_ADDRESS, "type", "bridge"]);
         run(&["addr", "add", &format!("{NODE}/16"), "dev", BRIDGE]);
         run(&["link", "set", BRIDGE, "up"]);
         run(&["route", "add", "local", SERVICES, "dev", "lo"]);
