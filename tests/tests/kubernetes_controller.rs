@@ -51,7 +51,7 @@ fn when_nothing_changes_nothing_is_written() {
         site.add("legacy", "l_", &legacy).await;
         // One that is never reached has a status too.
         site.register("away", "a_", "url: https://away.example.com/mcp").await;
-        site.not_ready("away").await;
+        site.not_ready("away", "ServerUnavailable").await;
         until_told_within(kubernetes::PATIENCE, "20 passes write nothing", async || {
             let before = versions(&site).await;
             let begin = passes(cluster).await;

@@ -31,8 +31,7 @@ fn the_other_listener_of_a_gateway_is_untouched() {
         let listeners = "[{name: mcp, port: 80, protocol: HTTP}, {name: other, port: 8080, protocol: HTTP}]";
         let site = Site::declare(cluster, Mode::EnvoyFilter, listeners, "").await;
         // The extension has to say which.
-        let condition = site.becomes("mcpgatewayextension/mcp", "Accepted", "False").await;
-        assert!(condition["message"].as_str().is_some_and(|message| message.contains("sectionName")), "{condition}");
+        site.fails("mcpgatewayextension/mcp", "Accepted", "sectionName").await;
         site.kubectl(&["delete", "mcpgatewayextension", "mcp"]).await;
         let extension = format!(
             r"
@@ -84,8 +83,7 @@ fn an_https_listener_with_an_exact_hostname(mode: Mode) {
         });
         cluster.apply_in(&site.namespace, &secret.to_string()).await;
         // The host that was declared is not under the listener's.
-        let condition = site.becomes("mcpgatewayextension/mcp", "Accepted", "False").await;
-        assert!(condition["message"].as_str().is_some_and(|message| message.contains(&host)), "{condition}");
+        site.fails("mcpgatewayextension/mcp", "Accepted", &host).await;
         let patch = json!({"spec": {"publicHost": host}}).to_string();
         site.kubectl(&["patch", "mcpgatewayextension", "mcp", "--type=merge", "-p", &patch]).await;
         site.answers().await;
@@ -138,8 +136,7 @@ spec:
             gateway.namespace, site.host
         );
         cluster.apply_in(&site.namespace, &extension).await;
-        let condition = site.becomes("mcpgatewayextension/mcp", "ResolvedRefs", "False").await;
-        assert_eq!(condition["reason"], "RefNotPermitted", "{condition}");
+        site.fails("mcpgatewayextension/mcp", "ResolvedRefs", "RefNotPermitted").await;
 
         let grant = format!(
             r"
@@ -237,8 +234,7 @@ spec: {{targetRef: {target}, publicHost: {}}}
                 site.host
             );
             cluster.apply_in(&site.namespace, &extension).await;
-            let condition = site.becomes(&format!("mcpgatewayextension/{name}"), "Accepted", "False").await;
-            assert!(condition["message"].as_str().is_some_and(|message| message.contains(named)), "{condition}");
+            site.fails(&format!("mcpgatewayextension/{name}"), "Accepted", named).await;
         }
         site.answers().await;
     });

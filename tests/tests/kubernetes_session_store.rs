@@ -20,8 +20,7 @@ fn a_rolled_broker_goes_on_with_the_sessions_of_the_one_before() {
         let redis = Redis::at(cluster.node(), PASSWORD).await;
         let store = "  sessionStore: {type: Redis, urlRef: {name: sessions, key: url}}";
         let site = Site::declare(cluster, Mode::EnvoyFilter, LISTENERS, store).await;
-        let unresolved = site.becomes("mcpgatewayextension/mcp", "ResolvedRefs", "False").await;
-        assert_eq!(unresolved["reason"], "InvalidSessionStore", "{unresolved}");
+        site.fails("mcpgatewayextension/mcp", "ResolvedRefs", "InvalidSessionStore").await;
 
         let wrong = redis.url().replace("redis://", "redis://:guessed@");
         cluster.apply_in(&site.namespace, &secret(&wrong)).await;

@@ -2,6 +2,7 @@
 
 use mcp_gateway_tests::fake::{Exchange, Fake, Identity};
 use mcp_gateway_tests::kubernetes::{self, Mode, Site};
+use mcp_gateway_tests::until_told_within;
 use serde_json::json;
 
 fn server(site: &Site<'_>) -> Fake {
@@ -163,8 +164,7 @@ fn a_target_in_another_namespace_needs_its_consent() {
         site.serve_in(&other, "away", &server).await;
         let target = format!("targetRef: {{kind: Service, name: away, namespace: {other}, port: 8000}}");
         site.register("away", "away_", &target).await;
-        let condition = site.becomes("mcpserverregistrations.mcpgateway.dev/away", "ResolvedRefs", "False").await;
-        assert_eq!(condition["reason"], "RefNotPermitted", "{condition}");
+        site.fails("mcpserverregistrations.mcpgateway.dev/away", "ResolvedRefs", "RefNotPermitted").await;
         assert_eq!(server.seen().len(), 0, "nobody asks a server that may not be pointed at");
 
         let grant = format!(
@@ -185,8 +185,11 @@ spec:
         is_called(&site, "away_add").await;
 
         cluster.kubectl(&["-n", &other, "delete", "referencegrant", "mcp"]).await.expect("deleting the grant");
-        site.not_ready("away").await;
-        assert_eq!(site.legacy().await.tools().await, [""; 0]);
+        site.not_ready("away", "RefNotPermitted").await;
+        until_told_within(kubernetes::PATIENCE, "the server's tools are gone", async || {
+            site.legacy().await.tools().await.is_empty().then_some(())
+        })
+        .await;
     });
 }
 

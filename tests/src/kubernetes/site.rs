@@ -91,24 +91,33 @@ spec:
     ///
     /// When it does not in time: with all conditions.
     pub async fn holds(&self, resource: &str, condition: &str) {
-        self.becomes(resource, condition, "True").await;
+        self.becomes(resource, condition, "True", "").await;
     }
 
-    /// Waits until a condition of a resource has this status, and gives the condition.
+    /// Waits until a condition of a resource does not hold for what it now says, and for this cause: its `reason`, or a part of
+    /// its `message`. Other causes may come first, as parts of the gateway hear of a change one after the other.
     ///
     /// # Panics
     ///
     /// When it does not in time: with all conditions.
-    pub async fn becomes(&self, resource: &str, condition: &str, status: &str) -> Value {
+    pub async fn fails(&self, resource: &str, condition: &str, cause: &str) -> Value {
+        self.becomes(resource, condition, "False", cause).await
+    }
+
+    async fn becomes(&self, resource: &str, condition: &str, status: &str, cause: &str) -> Value {
         let mut last = Value::Null;
         let wanted = async {
             loop {
                 let object = self.cluster.get(&self.namespace, resource).await;
                 last = object["status"].clone();
                 let all = last["conditions"].as_array().into_iter().flatten();
-                let mut found = all.filter(|found| found["type"] == condition && found["status"] == status);
-                let current = |found: &&Value| found["observedGeneration"] == object["metadata"]["generation"];
-                if let Some(found) = found.find(current) {
+                let wanted = |found: &&Value| {
+                    found["type"] == condition
+                        && found["status"] == status
+                        && found["observedGeneration"] == object["metadata"]["generation"]
+                        && (found["reason"] == cause || found["message"].as_str().unwrap_or_default().contains(cause))
+                };
+                if let Some(found) = all.into_iter().find(wanted) {
                     return found.clone();
                 }
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -117,7 +126,7 @@ spec:
         match tokio::time::timeout(super::PATIENCE, wanted).await {
             Ok(found) => found,
             Err(_) => panic!(
-                "{condition} of {resource} did not become {status}: {last:#}\n{}",
+                "{condition} of {resource} did not become {status} ({cause}): {last:#}\n{}",
                 self.cluster.logs("mcp-system")
             ),
         }
@@ -167,9 +176,9 @@ ports: [{{name: {protocol}, port: {port}}}]
         self.holds(&format!("{REGISTRATION}/{name}"), "Ready").await;
     }
 
-    /// Waits until a registration is not ready, and gives the condition that says why.
-    pub async fn not_ready(&self, name: &str) -> Value {
-        self.becomes(&format!("{REGISTRATION}/{name}"), "Ready", "False").await
+    /// Waits until a registration is not ready for this cause: the `reason` of its condition, or a part of the `message`.
+    pub async fn not_ready(&self, name: &str, cause: &str) {
+        self.fails(&format!("{REGISTRATION}/{name}"), "Ready", cause).await;
     }
 
     /// A registration's status.
