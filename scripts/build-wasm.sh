@@ -13,7 +13,7 @@ stamp=dist/.mcp-gateway.wasm.stamp
 sum=$(cksum <"$linked")
 if [[ ! -f dist/mcp-gateway.wasm || $(cat "$stamp" 2>/dev/null) != "$sum" ]]; then
   # The features that Rust's target enables, and SIMD: those that Envoy's V8 has.
-  "$wasm_opt" -O3 --enable-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-sign-ext \
+  "$wasm_opt" -O4 --enable-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-sign-ext \
     --enable-mutable-globals --enable-nontrapping-float-to-int --enable-multivalue --enable-reference-types \
     --enable-call-indirect-overlong --strip-debug --strip-producers "$linked" -o dist/.mcp-gateway.wasm.new
   mv dist/.mcp-gateway.wasm.new dist/mcp-gateway.wasm

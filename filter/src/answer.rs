@@ -211,8 +211,9 @@ impl Stream {
         ];
         let servers = shared.servers();
         // The session is this caller's alone.
-        let shown =
-            servers.iter().flat_map(|servers| servers.forward_headers(Era::Legacy, &Target::Server(server.clone())));
+        let shown = servers
+            .iter()
+            .flat_map(|servers| servers.forward_headers(Era::Legacy, &Target::Server(server.as_str().into())));
         headers.extend(shown.filter_map(|name| Some((name, self.headers.get(name)?))));
         // As long as the call may take; the broker keeps the server's own limits.
         let timeout = Duration::from_secs(3600);
@@ -294,12 +295,18 @@ impl Edit {
         };
         match (&mut self.held, self.media) {
             (Some(held), _) => {
-                held.append(&mut out);
-                if end && !self.editor.answered() {
-                    out = refusal().into_bytes();
-                } else if end || held.len() > HELD {
-                    out = self.held.take().unwrap_or_default();
-                }
+                let all = joined(std::mem::take(held), out);
+                out = match () {
+                    () if end && !self.editor.answered() => refusal().into_bytes(),
+                    () if end || all.len() > HELD => {
+                        self.held = None;
+                        all
+                    }
+                    () => {
+                        *held = all;
+                        Vec::new()
+                    }
+                };
             }
             // The client will ask for the rest.
             (None, Media::Sse) if era == Era::Legacy && self.editor.resumable() => {}
@@ -312,6 +319,14 @@ impl Edit {
             host::set_body(RESPONSE, size, &out);
         }
     }
+}
+
+fn joined(mut head: Vec<u8>, tail: Vec<u8>) -> Vec<u8> {
+    if head.is_empty() {
+        return tail;
+    }
+    head.extend_from_slice(&tail);
+    head
 }
 
 /// Removes what is not for the client, and what `more` picks.

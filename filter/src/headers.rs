@@ -7,22 +7,48 @@ use proxy_wasm::types::MapType;
 use std::ops::Range;
 
 /// Headers that are looked at, most of them for every message.
-const KNOWN: [&str; 14] = [
-    ":method",
-    ":path",
-    ":authority",
-    ":status",
-    "accept",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "origin",
-    header::LAST_EVENT_ID,
-    header::METHOD,
-    header::NAME,
-    header::PROTOCOL_VERSION,
-    header::SESSION_ID,
-];
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    Method,
+    Path,
+    Authority,
+    Status,
+    Accept,
+    ContentEncoding,
+    ContentLength,
+    ContentType,
+    Origin,
+    LastEventId,
+    McpMethod,
+    McpName,
+    ProtocolVersion,
+    SessionId,
+}
+
+impl Known {
+    const COUNT: usize = Self::SessionId as usize + 1;
+
+    #[inline(always)]
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            ":method" => Self::Method,
+            ":path" => Self::Path,
+            ":authority" => Self::Authority,
+            ":status" => Self::Status,
+            "accept" => Self::Accept,
+            "content-encoding" => Self::ContentEncoding,
+            "content-length" => Self::ContentLength,
+            "content-type" => Self::ContentType,
+            "origin" => Self::Origin,
+            header::LAST_EVENT_ID => Self::LastEventId,
+            header::METHOD => Self::McpMethod,
+            header::NAME => Self::McpName,
+            header::PROTOCOL_VERSION => Self::ProtocolVersion,
+            header::SESSION_ID => Self::SessionId,
+            _ => return None,
+        })
+    }
+}
 
 /// Headers in their order. Names are in lower case, as Envoy has them.
 #[derive(Debug)]
@@ -32,9 +58,9 @@ pub(crate) struct Headers {
     text: String,
     /// Where each name and value stands in them.
     pairs: Vec<(Range<usize>, Range<usize>)>,
-    /// Where the first of each of [`KNOWN`] is among the pairs.
-    known: [Option<u16>; KNOWN.len()],
-    /// One bit for each of [`KNOWN`] that is there more than once.
+    /// Where the first of each that is [`Known`] is among the pairs.
+    known: [Option<u16>; Known::COUNT],
+    /// One bit for each that is [`Known`] and there more than once.
     repeated: u16,
 }
 
@@ -45,7 +71,7 @@ impl Headers {
             of: MapType::HttpRequestHeaders,
             text: String::new(),
             pairs: Vec::new(),
-            known: [None; KNOWN.len()],
+            known: [None; Known::COUNT],
             repeated: 0,
         }
     }
@@ -53,11 +79,11 @@ impl Headers {
     pub(crate) fn read(of: MapType) -> Self {
         let bytes = host::check("reading headers", hostcalls::get_map_serialized(of)).unwrap_or_default();
         let mut headers = Self { of, pairs: index(&bytes).unwrap_or_default(), text: text(bytes), ..Self::none() };
-        for at in 0..headers.pairs.len() {
-            let Some(known) = headers.pairs.get(at).and_then(|pair| known(headers.name(pair))) else { continue };
-            match headers.known.get_mut(known) {
+        for (at, pair) in headers.pairs.iter().enumerate() {
+            let Some(known) = Known::of(headers.name(pair)) else { continue };
+            match headers.known.get_mut(known as usize) {
                 Some(first @ None) => *first = u16::try_from(at).ok(),
-                _ => headers.repeated |= 1 << known,
+                _ => headers.repeated |= 1 << known as usize,
             }
         }
         headers
@@ -68,18 +94,29 @@ impl Headers {
     }
 
     /// The value of a header; of several, the first.
+    #[inline(always)]
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let pair = match known(name) {
-            Some(known) => self.pairs.get(usize::from((*self.known.get(known)?)?)),
-            None => self.pairs.iter().find(|pair| self.name(pair) == name),
-        };
-        self.text.get(pair?.1.clone())
+        // Most names are constants: the compiler knows what they are.
+        match Known::of(name) {
+            Some(known) => self.get_known(known),
+            None => self.get_other(name),
+        }
+    }
+
+    fn get_known(&self, known: Known) -> Option<&str> {
+        let pair = self.pairs.get(usize::from((*self.known.get(known as usize)?)?))?;
+        self.text.get(pair.1.clone())
+    }
+
+    fn get_other(&self, name: &str) -> Option<&str> {
+        let pair = self.pairs.iter().find(|pair| self.name(pair) == name)?;
+        self.text.get(pair.1.clone())
     }
 
     /// Whether a header is there more than once.
     pub(crate) fn repeated(&self, name: &str) -> bool {
-        match known(name) {
-            Some(known) => self.repeated & (1 << known) != 0,
+        match Known::of(name) {
+            Some(known) => self.repeated & (1 << known as usize) != 0,
             None => self.pairs.iter().filter(|pair| self.name(pair) == name).nth(1).is_some(),
         }
     }
@@ -106,13 +143,6 @@ impl Headers {
     }
 }
 
-/// The place of a name in [`KNOWN`].
-#[inline(always)]
-fn known(name: &str) -> Option<usize> {
-    // Most are told apart by their length; where the name is a constant, the compiler does it.
-    KNOWN.iter().position(|known| known.len() == name.len() && *known == name)
-}
-
 /// Bytes as text. Values beyond ASCII that are not UTF-8 are legal and rare, and are none of those that are looked at.
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| {
@@ -135,5 +165,9 @@ fn index(bytes: &[u8]) -> Option<Vec<(Range<usize>, Range<usize>)>> {
         at = range.end.checked_add(1)?;
         Some(range)
     };
-    (0..count).map(|n| Some((take(number(4 + n * 8)?)?, take(number(8 + n * 8)?)?))).collect()
+    let mut pairs = Vec::with_capacity(count.min(bytes.len() / 8));
+    for n in 0..count {
+        pairs.push((take(number(4 + n * 8)?)?, take(number(8 + n * 8)?)?));
+    }
+    Some(pairs)
 }

@@ -53,6 +53,6 @@ impl Servers {
 
     /// A server by its name.
     pub(crate) fn get(&self, name: &str) -> Option<&(ServerEntry, Rules)> {
-        self.entries.iter().find(|(server, _)| server.name == name)
+        self.entries.iter().find(|(server, _)| *server.name == *name)
     }
 }

@@ -51,7 +51,7 @@ pub struct Question {
 #[serde(rename_all = "camelCase")]
 pub enum Target {
     /// The prefix has already told.
-    Server(String),
+    Server(Arc<str>),
     /// An unprefixed tool.
     Tool(String),
     /// An unprefixed prompt.
@@ -155,7 +155,7 @@ pub struct ServerTable {
 #[serde(rename_all = "camelCase")]
 pub struct ServerEntry {
     /// Its name in the configuration.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its prefix; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,

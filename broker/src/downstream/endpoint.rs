@@ -89,11 +89,11 @@ impl Posted<'_> {
     }
 
     /// The server that a call is for.
-    pub(super) async fn owner(&self, registry: &Registry, era: Era, call: &Call) -> Result<Owner, Refusal> {
+    pub(super) async fn owner(&self, registry: &Registry, era: Era, call: &Call<'_>) -> Result<Owner, Refusal> {
         match self.filter.server {
             // Such a name is without its prefix already.
             Some(_) if self.scope.is_narrow() => Err(resolve::unknown(era, call.kind, &call.target.text)),
-            Some(server) => resolve::target(registry, era, &self.caller, &Target::Server(server.to_owned())).await,
+            Some(server) => resolve::target(registry, era, &self.caller, &Target::Server(server.into())).await,
             None => {
                 self.scope.check(era, call.kind, &call.target.text)?;
                 resolve::owner(registry, era, &self.caller, call.kind, &call.target.text).await

@@ -108,7 +108,7 @@ async fn request(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id
             if let Early::Call(call) = early(envelope, true) {
                 let Owner { server, added } = posted.owner(&app.registry, Era::Legacy, &call).await?;
                 let rules = resolve::rules(&app.registry, &server);
-                let body = posted.own_form(&call.target, &added, &rules);
+                let body = posted.own_form(call.target, &added, &rules);
                 let request = posted.bridged(server, id, body, rules);
                 return bridge::legacy(session, request, posted.headers).await;
             }

@@ -49,7 +49,7 @@ pub(super) async fn post(app: &Arc<App>, posted: &Posted<'_>) -> Result<Response
             }
             if let Early::Call(call) = early(envelope, true) {
                 let owner = posted.owner(&app.registry, Era::Modern, &call).await?;
-                return forward(app, posted, id, method, owner, &call.target, true).await;
+                return forward(app, posted, id, method, owner, call.target, true).await;
             }
             extension::modern(app, posted, id, method).await
         }

@@ -105,7 +105,7 @@ async fn task(app: &App, era: Era, asks_back: bool, posted: &Posted<'_>) -> Resu
     let unknown = || invalid(format!("Task not found: {}", task.text));
     let made = untag(&task.raw.bytes).ok_or_else(unknown)?;
     let server = app.registry.get(&made.server).ok_or_else(unknown)?;
-    let target = Target::Server(server.name().to_owned());
+    let target = Target::Server(server.name().into());
     let server = resolve::target(&app.registry, era, &posted.caller, &target).await?.server;
     if server.way(era, asks_back) != Some(Way::Direct) {
         let (name, era) = (server.name(), if era == Era::Legacy { "2026-07-28" } else { "2025-11-25" });

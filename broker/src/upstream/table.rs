@@ -11,7 +11,7 @@ pub(super) fn table(servers: &[Arc<Server>], editing: &Editing) -> ServerTable {
     let entry = |server: &Arc<Server>| {
         let config = server.config();
         ServerEntry {
-            name: config.name.clone(),
+            name: config.name.as_str().into(),
             prefix: config.prefix.clone(),
             timeout_ms: config.timeout_ms,
             forward_headers: config.forward_headers.clone(),

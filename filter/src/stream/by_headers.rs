@@ -85,7 +85,7 @@ impl Stream {
             Early::Broker | Early::Answer { .. } => None,
         };
         let same = call.filter(|call| call.kind == expected.kind && call.target.text == expected.name);
-        let Some((cut, replacement)) = same.and_then(|call| cut_padded(&call.target, &expected.added)) else {
+        let Some((cut, replacement)) = same.and_then(|call| cut_padded(call.target, &expected.added)) else {
             self.original = None;
             self.phase = Phase::Contradicted;
             return self.contradict(size, whole);

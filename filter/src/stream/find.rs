@@ -11,10 +11,11 @@ use protocol::http::{encode_value, header};
 use protocol::naming::Tagged;
 use protocol::request::{Cut, cut};
 use protocol::resolve::Target;
-use protocol::route::{Call, CallKind};
+use protocol::route::CallKind;
 use proxy_wasm::types::{Action, BufferType};
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the broker may take to say where an unprefixed name leads.
@@ -22,16 +23,16 @@ pub(super) const LOOKUP: Duration = Duration::from_secs(60);
 
 /// How the message is changed for its server.
 struct Edit {
-    server: String,
+    server: Arc<str>,
     cut: Cut,
     /// What stands in the place of the cut.
     replacement: String,
-    /// What is called, as the server knows it.
+    /// Modern: what is called, as the server knows it.
     name: Option<String>,
 }
 
 impl Stream {
-    pub(super) fn call(&mut self, call: &Call, size: usize) -> Action {
+    pub(super) fn call(&mut self, kind: CallKind, size: usize) -> Action {
         let Some(shared) = self.shared.clone() else { return self.pass_on(size) };
         let Some(servers) = shared.servers() else { return self.pass_on(size) };
         let era = self.era();
@@ -40,20 +41,23 @@ impl Stream {
         if !self.accepts().both() || (era == Era::Legacy && session.is_none()) {
             return self.pass_on(size);
         }
-        let text = &call.target.text;
-        let (target, edit, timeout) = match servers.by_prefix(call.kind, text) {
+        let Some(called) = kind.target(self.reader.envelope()) else { return self.pass_on(size) };
+        let (target, edit, timeout) = match servers.by_prefix(kind, &called.text) {
             Some((server, added)) => {
-                let mut name = text.clone();
-                name.replace_range(added.clone(), "");
-                let edit = cut(&call.target, &added).map(|cut| Edit {
+                let own_name = || {
+                    let mut name = called.text.clone();
+                    name.replace_range(added.clone(), "");
+                    name
+                };
+                let edit = cut(called, &added).map(|cut| Edit {
                     server: server.name.clone(),
                     cut,
                     replacement: String::new(),
-                    name: Some(name),
+                    name: (era == Era::Modern).then(own_name),
                 });
                 (Target::Server(server.name.clone()), edit, Duration::from_millis(server.timeout_ms))
             }
-            None => (unprefixed(call.kind, text), None, LOOKUP),
+            None => (unprefixed(kind, &called.text), None, LOOKUP),
         };
         self.find(&shared, Key::new(era, session, target), edit, timeout, size)
     }
@@ -65,7 +69,7 @@ impl Stream {
             Some(Edit { server, cut, replacement, name }) => {
                 self.cut_for = Some(server);
                 self.give_back(size, Some((&cut, replacement.as_bytes())));
-                if let Some(name) = name.filter(|_| self.era() == Era::Modern) {
+                if let Some(name) = name {
                     self.headers.set(header::NAME, &encode_value(&name));
                 }
             }

@@ -25,6 +25,7 @@ use proxy_wasm::traits;
 use proxy_wasm::types::{Action, BufferType, MapType};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 /// Most bytes of a request that are kept, should its server have forgotten the session.
 const REPEATABLE: usize = 64 << 10;
@@ -90,7 +91,7 @@ pub(crate) struct Stream {
     /// A decision that is used if the broker does not answer.
     stale: Option<Way>,
     /// The server whose prefix has been taken out of the body, and whose values are its own again there.
-    cut_for: Option<String>,
+    cut_for: Option<Arc<str>>,
     /// The last bytes of the body, of a value that has not ended and may have to be edited.
     open: Vec<u8>,
     /// The message answers a server's request.
@@ -338,7 +339,10 @@ impl Stream {
             Early::Broker => self.pass_on(size),
             // However much of it came at once: what depends on the sizes of chunks cannot be relied on.
             Early::Call(call) if call.target.raw.span.end > self.held_limit() => self.too_long(),
-            Early::Call(call) => self.call(&call, size),
+            Early::Call(call) => {
+                let kind = call.kind;
+                self.call(kind, size)
+            }
             Early::Answer { to, id } => self.answer_to(&to, id, size),
         }
     }

@@ -135,12 +135,24 @@ impl Stream {
 /// for the gateway: the broker, too, sends on no more than traces and `Mcp-Param-*` of these. Of what proxies tell in `X-Forwarded-*`
 /// only the way of the request is for servers, not who made it: some put the user's certificate there, or an access token.
 fn may_reach_servers(name: &str) -> bool {
-    match name {
-        "accept" | "accept-language" | "b3" | "baggage" | "te" | "traceparent" | "tracestate" | "transfer-encoding"
-        | "user-agent" | "via" | "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-port" | "x-forwarded-proto"
-        | "x-request-id" => true,
-        _ => [":", "mcp-", "content-", "sec-", header::GATEWAY_PREFIX, header::STEERING_PREFIX, "x-b3-"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix)),
-    }
+    let by_prefix = [":", "mcp-", "content-", "sec-", header::GATEWAY_PREFIX, header::STEERING_PREFIX, "x-b3-"];
+    by_prefix.iter().any(|prefix| name.starts_with(prefix))
+        || matches!(
+            name,
+            "accept"
+                | "accept-language"
+                | "b3"
+                | "baggage"
+                | "te"
+                | "traceparent"
+                | "tracestate"
+                | "transfer-encoding"
+                | "user-agent"
+                | "via"
+                | "x-forwarded-for"
+                | "x-forwarded-host"
+                | "x-forwarded-port"
+                | "x-forwarded-proto"
+                | "x-request-id"
+        )
 }

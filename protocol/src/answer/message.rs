@@ -201,6 +201,8 @@ impl Way {
     }
 
     fn hold(&mut self, waiting: Waiting, raw: &[u8]) {
+        // What follows comes soon, and is short mostly.
+        self.held.reserve(raw.len() + 64);
         self.held.extend_from_slice(raw);
         self.held_len = raw.len();
         self.waiting = waiting;

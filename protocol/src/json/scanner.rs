@@ -136,7 +136,7 @@ impl Scanner {
             objects: [0; WORDS],
             depth: 0,
             levels: Vec::with_capacity(8),
-            seen: Vec::new(),
+            seen: Vec::with_capacity(if root.unique { 16 } else { 0 }),
             node: Some(root),
             start: 0,
             capturing: false,

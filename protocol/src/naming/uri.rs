@@ -4,13 +4,14 @@
 //! look at the scheme; any other URI and template carries it on its scheme (`KEY+file:///a`).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Schemes that keep their name; the key goes in front of the host.
 const HOST_SCHEMES: [&str; 2] = ["ui://", "skill://"];
 
 /// The key of a prefix: what marks the URIs of one server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct UriKey(String);
+pub struct UriKey(Arc<str>);
 
 /// What to put into a URI, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl UriKey {
         if !key.starts_with(|c: char| c.is_ascii_lowercase()) {
             key.insert(0, 'x');
         }
-        Some(Self(key))
+        Some(Self(key.into()))
     }
 
     /// The key as text.

@@ -223,7 +223,7 @@ impl Envelope {
                 self.object = found.kind == Kind::Object;
                 self.batch = found.kind == Kind::Array;
             }
-            Mark::Jsonrpc => self.version = text().as_deref() == Some("2.0"),
+            Mark::Jsonrpc => self.version = unquote(found.raw).as_deref() == Some("2.0"),
             Mark::Id => {
                 self.id = if found.truncated { None } else { Id::from_raw(found.raw) };
                 self.bad_id = self.id.is_none();

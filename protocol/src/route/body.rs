@@ -9,12 +9,12 @@ use crate::request::{Envelope, MessageKind, Text};
 use std::ops::Range;
 
 /// A request that one server answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call<'a> {
     /// Which of the three.
     pub kind: CallKind,
     /// `params.name` or `params.uri`.
-    pub target: Text,
+    pub target: &'a Text,
 }
 
 /// The requests that one server answers.
@@ -39,6 +39,11 @@ impl CallKind {
         })
     }
 
+    /// What a message of this kind calls, if that has been read.
+    pub fn target(self, envelope: &Envelope) -> Option<&Text> {
+        if self == Self::Resource { envelope.uri.as_ref() } else { envelope.name.as_ref() }
+    }
+
     /// The member of `params` that names what is called.
     pub fn member(self) -> &'static str {
         if self == Self::Resource { "params.uri" } else { "params.name" }
@@ -47,13 +52,13 @@ impl CallKind {
 
 /// Where a message goes, as far as its bytes so far tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Early {
+pub enum Early<'a> {
     /// Not clear yet.
     Unknown,
     /// To the broker.
     Broker,
     /// To the server that has the target.
-    Call(Call),
+    Call(Call<'a>),
     /// An answer of the client to a server's request: to that server, with its id as it was.
     Answer {
         /// The server, and the id it sent.
@@ -65,15 +70,14 @@ pub enum Early {
 
 /// Decides as soon as it can. With `whole` the message has been read to its end and the answer is never
 /// [`Early::Unknown`].
-pub fn early(envelope: &Envelope, whole: bool) -> Early {
+pub fn early(envelope: &Envelope, whole: bool) -> Early<'_> {
     if envelope.batch {
         return Early::Broker;
     }
     if let Some(method) = &envelope.method {
         let Some(kind) = CallKind::of(method) else { return Early::Broker };
-        let target = if kind == CallKind::Resource { &envelope.uri } else { &envelope.name };
-        return match target {
-            Some(target) => Early::Call(Call { kind, target: target.clone() }),
+        return match kind.target(envelope) {
+            Some(target) => Early::Call(Call { kind, target }),
             None if whole => Early::Broker,
             None => Early::Unknown,
         };
@@ -141,14 +145,14 @@ fn verify_modern(kind: MessageKind, head: &Head<'_>, envelope: &Envelope) -> Res
         return Err(mismatch("Header Mcp-Method is missing, or differs from the body's method."));
     }
     let (target, member) = match early(envelope, true) {
-        Early::Call(call) => (call.target.text, call.kind.member()),
+        Early::Call(call) => (&call.target.text, call.kind.member()),
         _ => match (&envelope.task_id, envelope.method.as_deref()) {
-            (Some(task), Some("tasks/get" | "tasks/update" | "tasks/cancel")) => (task.text.clone(), "params.taskId"),
+            (Some(task), Some("tasks/get" | "tasks/update" | "tasks/cancel")) => (&task.text, "params.taskId"),
             _ => return Ok(()),
         },
     };
     let name = head.mcp_name.and_then(decode_value);
-    if name.as_deref() != Some(&target) {
+    if name.as_deref() != Some(target) {
         return Err(mismatch(format!("Header Mcp-Name is missing, or differs from the body's {member}.")));
     }
     Ok(())
@@ -176,15 +180,18 @@ mod tests {
             early(reader.envelope(), false) != Early::Unknown
         });
         assert_eq!(decided, Some(json.find("http_x").unwrap() + 6));
-        let early = |json: &str| early(&read(json.as_bytes()).unwrap(), true);
-        assert!(matches!(early(json), Early::Call(Call { kind: CallKind::Tool, .. })));
-        assert_eq!(early(r#"{"method":"tools/list"}"#), Early::Broker);
-        assert_eq!(early(r#"{"method":"tools/call","params":{"name":5}}"#), Early::Broker);
-        assert_eq!(early("[]"), Early::Broker);
-        assert_eq!(early(r#"{"id":"other","result":{}}"#), Early::Broker);
-        let answer = early(r#"{"id":"mcpgw:demo:n5","error":{"code":1,"message":"no"}}"#);
+        let is_early = |json: &str, expected: Early<'_>| {
+            assert_eq!(early(&read(json.as_bytes()).unwrap(), true), expected, "{json}");
+        };
+        let target = reader.envelope().name.as_ref().unwrap();
+        is_early(json, Early::Call(Call { kind: CallKind::Tool, target }));
+        is_early(r#"{"method":"tools/list"}"#, Early::Broker);
+        is_early(r#"{"method":"tools/call","params":{"name":5}}"#, Early::Broker);
+        is_early("[]", Early::Broker);
+        is_early(r#"{"id":"other","result":{}}"#, Early::Broker);
         let to = Tagged { server: "demo".into(), raw: "5".into() };
-        assert_eq!(answer, Early::Answer { to, id: 6..21 });
+        let answer = r#"{"id":"mcpgw:demo:n5","error":{"code":1,"message":"no"}}"#;
+        is_early(answer, Early::Answer { to, id: 6..21 });
     }
 
     #[test]
