@@ -129,7 +129,6 @@ spec:
             let args = made(namespace);
             cluster.kubectl(&args.each_ref().map(String::as_str)).await.expect("what was made")
         };
-        let found = list(&site.namespace).await;
         for kind in [
             "wasmplugin",
             "envoyfilter",
@@ -139,7 +138,10 @@ spec:
             "poddisruptionbudget",
             "destinationrule",
         ] {
-            assert!(found.contains(kind), "{kind} is not among {found}");
+            until_told_within(kubernetes::PATIENCE, &format!("a {kind} is there"), async || {
+                list(&site.namespace).await.contains(kind).then_some(())
+            })
+            .await;
         }
         for namespace in [&elsewhere, &site.namespace] {
             let all = [
@@ -148,7 +150,7 @@ spec:
                 "delete",
                 "mcpgatewayextensions,mcpserverregistrations.mcpgateway.dev",
                 "--all",
-                "--timeout=60s",
+                "--timeout=90s",
             ];
             cluster.kubectl(&all).await.expect("they go");
         }

@@ -116,7 +116,7 @@ fn the_broker_is_rolled() {
                 site.kubectl(&["rollout", "restart", "deployment/mcp-broker"]).await;
             }
             for site in sites {
-                site.kubectl(&["rollout", "status", "deployment/mcp-broker", "--timeout=60s"]).await;
+                site.kubectl(&["rollout", "status", "deployment/mcp-broker", "--timeout=90s"]).await;
                 until_told_within(kubernetes::PATIENCE, "the old broker is gone", async || {
                     let pods = site.kubectl(&["get", "pods", "-o", "name"]).await;
                     (pods.matches("mcp-broker").count() == 1).then_some(())
@@ -136,7 +136,7 @@ fn of_two_controllers_the_leader_ends() {
                 async |args: &[&str]| cluster.kubectl(&[&["-n", "mcp-system"], args].concat()).await.expect("kubectl");
             let controller = system(&["get", "deployments", "-o", "name"]).await.trim().to_owned();
             system(&["scale", &controller, "--replicas=2"]).await;
-            system(&["rollout", "status", &controller, "--timeout=60s"]).await;
+            system(&["rollout", "status", &controller, "--timeout=90s"]).await;
             let holder = async || system(&["get", "leases", "-o", "jsonpath={.items[0].spec.holderIdentity}"]).await;
             let leader = holder().await;
             let pods = system(&["get", "pods", "-o", "name"]).await;

@@ -24,7 +24,7 @@ fn what_the_readme_says_makes_a_gateway() {
         };
 
         cluster.apply(&file("broker.yaml")).await;
-        let broker = ["rollout", "status", "-n", "mcp-system", "deployment/main-broker", "--timeout=60s"];
+        let broker = ["rollout", "status", "-n", "mcp-system", "deployment/main-broker", "--timeout=90s"];
         cluster.kubectl(&broker).await.expect("the broker runs");
         cluster.apply(&gateway_of_the_readme()).await;
         let address = cluster.programmed("gateway-system", "mcp").await;

@@ -159,7 +159,7 @@ spec:
         // What is on the Gateway goes before the extension does: no owner reference could reach it.
         let of_filter = async || gateway.kubectl(&["get", "wasmplugins,envoyfilters", "-o", "name"]).await;
         assert_eq!(of_filter().await.lines().count(), 2);
-        site.kubectl(&["delete", "mcpgatewayextension", "mcp", "--timeout=60s"]).await;
+        site.kubectl(&["delete", "mcpgatewayextension", "mcp", "--timeout=90s"]).await;
         assert_eq!(of_filter().await, "");
     });
 }

@@ -5,6 +5,10 @@ use mcp_gateway_tests::kubernetes::{self, Cluster, Mode, Site, Size};
 use mcp_gateway_tests::until_told_within;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How often all that the cluster has is looked at.
+const PERIOD: Duration = Duration::from_millis(500);
 
 /// Every kind of resource of ours.
 const RESOURCES: &str = "mcpserverregistrations.mcpgateway.dev,mcpvirtualservers,mcpgatewayextensions";
@@ -55,7 +59,7 @@ async fn is_called(site: &Site<'_>) {
 
 /// Deletes the resources, as the first step of taking everything away, and sees that nothing is left that was made for them.
 async fn delete_resources(cluster: &Cluster) {
-    let delete = ["delete", RESOURCES, "-A", "--all", "--timeout=60s"];
+    let delete = ["delete", RESOURCES, "-A", "--all", "--timeout=90s"];
     cluster.kubectl(&delete).await.expect("deleting the resources");
     let kinds = "httproutes,wasmplugins,envoyfilters,serviceentries,destinationrules,backendtlspolicies,deployments,\
         services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,configmaps,secrets";
@@ -64,6 +68,19 @@ async fn delete_resources(cluster: &Cluster) {
         cluster.kubectl(&args).await.expect("what is left").is_empty().then_some(())
     })
     .await;
+}
+
+/// Waits until the cluster has what it had before, and this. What has an owner goes after the owner.
+async fn is_left(cluster: &Cluster, before: &BTreeSet<String>, more: &[&str]) {
+    let wanted = before.iter().cloned().chain(more.iter().map(|name| (*name).to_owned())).collect::<BTreeSet<_>>();
+    let settled = async {
+        while objects(cluster).await != wanted {
+            tokio::time::sleep(PERIOD).await;
+        }
+    };
+    if tokio::time::timeout(kubernetes::PATIENCE, settled).await.is_err() {
+        assert_eq!(objects(cluster).await, wanted);
+    }
 }
 
 #[test]
@@ -93,35 +110,31 @@ async fn by_helm(cluster: &Cluster, before: &BTreeSet<String>) {
 
     delete_resources(cluster).await;
     cluster.uninstall().await;
-    let after = objects(cluster).await;
-    let left: Vec<_> = after.difference(before).map(String::as_str).collect();
-    assert_eq!(
-        left,
-        [
-            "CustomResourceDefinition /mcpgatewayextensions.mcpgateway.dev",
-            "CustomResourceDefinition /mcpserverregistrations.mcp.kagenti.com",
-            "CustomResourceDefinition /mcpserverregistrations.mcpgateway.dev",
-            "CustomResourceDefinition /mcpvirtualservers.mcpgateway.dev",
-            "Lease mcp-system/mcp-gateway-controller",
-            "Namespace /mcp-system",
-        ]
-    );
+    let stays = [
+        "CustomResourceDefinition /mcpgatewayextensions.mcpgateway.dev",
+        "CustomResourceDefinition /mcpserverregistrations.mcp.kagenti.com",
+        "CustomResourceDefinition /mcpserverregistrations.mcpgateway.dev",
+        "CustomResourceDefinition /mcpvirtualservers.mcpgateway.dev",
+        "Lease mcp-system/mcp-gateway-controller",
+        "Namespace /mcp-system",
+    ];
+    is_left(cluster, before, &stays).await;
     let crds = mcp_gateway_tests::process::root().join("istio-manifests/crds").display().to_string();
     cluster.kubectl(&["delete", "-k", &crds]).await.expect("deleting the definitions");
     cluster.kubectl(&["delete", "namespace", "mcp-system"]).await.expect("deleting the namespace");
-    assert_eq!(objects(cluster).await, *before);
+    is_left(cluster, before, &[]).await;
 }
 
 async fn by_kustomize(cluster: &Cluster, before: &BTreeSet<String>) {
     let overlay = cluster.overlay().await.display().to_string();
     cluster.kubectl(&["apply", "-k", &overlay]).await.expect("installing by kustomize");
-    let status = ["-n", "mcp-system", "rollout", "status", "deployment/mcp-gateway-controller", "--timeout=60s"];
+    let status = ["-n", "mcp-system", "rollout", "status", "deployment/mcp-gateway-controller", "--timeout=90s"];
     cluster.kubectl(&status).await.expect("the controller runs");
     let (_sites, _servers) = gateways(cluster).await;
     // The same once more: nothing is disturbed by it.
     let again = cluster.kubectl(&["apply", "-k", &overlay]).await.expect("installing by kustomize once more");
     assert!(again.lines().all(|line| line.ends_with("unchanged") || line.ends_with("configured")), "{again}");
     delete_resources(cluster).await;
-    cluster.kubectl(&["delete", "-k", &overlay, "--timeout=60s"]).await.expect("taking it away by kustomize");
-    assert_eq!(objects(cluster).await, *before);
+    cluster.kubectl(&["delete", "-k", &overlay, "--timeout=90s"]).await.expect("taking it away by kustomize");
+    is_left(cluster, before, &[]).await;
 }

@@ -2,7 +2,7 @@
 
 use mcp_gateway_tests::kubernetes::{self, Cluster};
 use mcp_gateway_tests::process::{built, root};
-use mcp_gateway_tests::until_told;
+use mcp_gateway_tests::until_told_within;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -152,10 +152,10 @@ fn resource(kind: &str, name: &str, spec: &str) -> String {
 async fn install(cluster: &Cluster) {
     let crds = root().join("istio-manifests/crds");
     cluster.kubectl(&["apply", "--server-side", "-k", &crds.display().to_string()]).await.expect("they are taken");
-    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
+    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=90s"];
     cluster.kubectl(&wait).await.expect("they are established");
     // Only this command asks anew what kinds there are; others go by what was heard before.
-    until_told("the short names are known", async || {
+    until_told_within(kubernetes::PATIENCE, "the short names are known", async || {
         let known = cluster.kubectl(&["api-resources", "--api-group=mcpgateway.dev"]).await.output;
         ["mcpsr", "mcpge", "mcpvs"].iter().all(|short| known.contains(short)).then_some(())
     })

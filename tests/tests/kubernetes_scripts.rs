@@ -80,7 +80,7 @@ fn the_scripts_set_a_gateway_up_try_it_and_take_it_away_again() {
         assert_eq!(said, format!("oci://{REGISTRY}/team/mcp-gateway-chart:0.1.0\n"));
         let chart = said.trim_end().trim_end_matches(":0.1.0");
         let install = ["install", "mcp-gateway", chart, "--version", "0.1.0", "--plain-http", "-n", "mcp-system"];
-        let options = ["--create-namespace", "--wait", "--timeout", "60s"];
+        let options = ["--create-namespace", "--wait", "--timeout", "90s"];
         let said = cluster.helm(&[&install[..], &options].concat()).await.expect("the chart is installed");
         assert!(said.contains("kubectl get mcp-gateway -A"), "{said}");
         let controller = cluster.get("mcp-system", "deployment/mcp-gateway-controller").await;

@@ -45,7 +45,7 @@ fn a_rolled_broker_goes_on_with_the_sessions_of_the_one_before() {
         let answer = session.call("a_add", json!({})).await;
         assert_eq!(answer["result"]["content"][0]["text"], "ok", "{answer}");
         site.kubectl(&["rollout", "restart", "deployment/mcp-broker"]).await;
-        site.kubectl(&["rollout", "status", "deployment/mcp-broker", "--timeout=60s"]).await;
+        site.kubectl(&["rollout", "status", "deployment/mcp-broker", "--timeout=90s"]).await;
         until_told_within(kubernetes::PATIENCE, "the old broker is gone", async || {
             let pods = site.kubectl(&["get", "pods", "-o", "name"]).await;
             (pods.matches("mcp-broker").count() == 1).then_some(())

@@ -40,7 +40,7 @@ fn pods_run_and_answer_at_their_service() {
         let namespace = cluster.namespace().await;
         let kubectl = async |args: &[&str]| cluster.kubectl(&[&["-n", &namespace], args].concat()).await;
         cluster.apply_in(&namespace, &sample("tools", 2)).await;
-        kubectl(&["rollout", "status", "deployment/tools", "--timeout=30s"]).await.expect("the server is rolled out");
+        kubectl(&["rollout", "status", "deployment/tools", "--timeout=90s"]).await.expect("the server is rolled out");
         let address = cluster.get(&namespace, "service/tools").await["spec"]["clusterIP"]
             .as_str()
             .expect("an address")

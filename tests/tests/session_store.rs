@@ -46,10 +46,19 @@ fn used(server: &Fake) -> Vec<String> {
     ids
 }
 
-async fn store_is(gateway: &Gateway, state: &str) -> String {
-    until_told(&format!("the session store is {state}"), async || {
+async fn store_is_up(gateway: &Gateway) {
+    until_told("the session store is up", async || {
+        (gateway.status().await["sessionStore"]["state"] == "up").then_some(())
+    })
+    .await;
+}
+
+/// Waits until the session store is down for one of these causes, and gives what is told of it.
+async fn store_is_down(gateway: &Gateway, causes: &[&str]) -> String {
+    until_told(&format!("the session store is down: {causes:?}"), async || {
         let store = gateway.status().await["sessionStore"].clone();
-        (store["state"] == state).then(|| store["error"].as_str().unwrap_or_default().to_owned())
+        let error = store["error"].as_str().unwrap_or_default();
+        (store["state"] == "down" && causes.iter().any(|cause| error.contains(cause))).then(|| error.to_owned())
     })
     .await
 }
@@ -158,8 +167,7 @@ async fn no_call_is_lost_while_the_store_is_away_and_it_is_told_what_it_missed()
     });
     redis.stop();
     for gateway in [&here, &there] {
-        let error = store_is(gateway, "down").await;
-        assert!(error.contains("closed") || error.contains("refused"), "{error}");
+        store_is_down(gateway, &["closed", "refused"]).await;
     }
     let alone = Session::open(here.url()).await;
     works(&alone).await;
@@ -169,8 +177,8 @@ async fn no_call_is_lost_while_the_store_is_away_and_it_is_told_what_it_missed()
     let metrics = Http::new().get(&here.operator("/metrics")).await;
     assert!(metrics.text().contains("mcp_gateway_session_store_up 0"), "{}", metrics.text());
     redis.start().await;
-    store_is(&here, "up").await;
-    store_is(&there, "up").await;
+    store_is_up(&here).await;
+    store_is_up(&there).await;
     ending.store(true, Ordering::Relaxed);
     for calls in calls {
         assert!(calls.await.expect("no call failed") > 0);
@@ -194,10 +202,9 @@ async fn a_store_that_stands_still_holds_nobody_up() {
     redis.freeze(true);
     let session = Session::open(here.url()).await;
     works(&session).await;
-    let error = store_is(&here, "down").await;
-    assert!(error.contains("no answer"), "{error}");
+    store_is_down(&here, &["no answer"]).await;
     redis.freeze(false);
-    store_is(&here, "up").await;
+    store_is_up(&here).await;
     kill(&here).await;
     let there = config.start().await;
     works(&session.at(there.url())).await;
@@ -253,10 +260,10 @@ async fn what_is_wrong_with_the_store_is_told_and_calls_work() {
         [(redis.url(), "guessed", "refuses the user or the password"), (nobody, "guessed", "refused the connection")]
     {
         let gateway = config(Front::Broker, &format!("url: \"{url}\", password: {password}"), &server).start().await;
-        let error = store_is(&gateway, "down").await;
-        assert!(error.contains(told) && !error.contains(password), "{error}");
-        let lines = gateway.process.log().lines();
-        assert!(lines.iter().any(|line| line.contains("Session store: ") && line.contains(told)), "{lines:?}");
+        let error = store_is_down(&gateway, &[told]).await;
+        assert!(!error.contains(password), "{error}");
+        let logged = |line: &str| (line.contains("Session store: ") && line.contains(told)).then_some(());
+        gateway.process.says("the log tells of it too", logged).await;
         works(&Session::open(gateway.url()).await).await;
     }
 }

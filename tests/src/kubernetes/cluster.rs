@@ -159,7 +159,7 @@ impl Cluster {
         let crds = testbed::folder().join("crds");
         let crds = crds.to_str().expect("paths are UTF-8");
         self.kubectl(&["apply", "--server-side", "-f", crds]).await.expect("applying CRDs");
-        self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])
+        self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=90s"])
             .await
             .expect("waiting for CRDs");
     }

@@ -25,7 +25,7 @@ impl Cluster {
     pub async fn upgrade(&self, tag: &str, module: &str) {
         let chart = root().join("charts/mcp-gateway").display().to_string();
         let mut args = vec!["upgrade", "--install", "mcp-gateway", &chart, "--namespace", NAMESPACE];
-        args.extend(["--create-namespace", "--wait", "--timeout", "60s"]);
+        args.extend(["--create-namespace", "--wait", "--timeout", "90s"]);
         let registry = format!("module.insecureRegistries={{{}}}", self.registry());
         let (tag, module) = (format!("image.tag={tag}"), format!("module.url={module}"));
         for value in ["image.repository=mcp-gateway", "replicas=1", &tag, &module, &registry] {
