@@ -14,6 +14,10 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/mcp-gateway
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
 mkdir -p "$CACHE"
 
+# Cargo tells tests of their package. Build scripts that look at these variables would run anew under a test, and everything that
+# depends on them would be compiled twice.
+unset CARGO_MANIFEST_DIR CARGO_MANIFEST_PATH "${!CARGO_PKG_@}"
+
 say() { printf '==> %s\n' "$*" >&2; }
 
 fail() {
