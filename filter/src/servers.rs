@@ -21,9 +21,10 @@ pub(crate) struct Servers {
 
 impl Servers {
     pub(crate) fn new(table: &ServerTable) -> Self {
-        let names = Table::new(table.servers.iter().map(|s| s.prefix.as_str()));
         let rules = |s: &ServerEntry| Rules::new(&s.name, &s.prefix, &[]).with_editing(&table.editing);
-        let entries = table.servers.iter().map(|server| (server.clone(), rules(server))).collect();
+        let mut entries: Vec<_> = table.servers.iter().map(|server| (server.clone(), rules(server))).collect();
+        entries.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        let names = Table::new(entries.iter().map(|(server, _)| server.prefix.as_str()));
         let forward_headers = table.servers.iter().flat_map(|server| server.forward_headers.iter().cloned()).collect();
         Self { version: table.version.clone(), names, entries, forward_headers }
     }
@@ -53,6 +54,7 @@ impl Servers {
 
     /// A server by its name.
     pub(crate) fn get(&self, name: &str) -> Option<&(ServerEntry, Rules)> {
-        self.entries.iter().find(|(server, _)| *server.name == *name)
+        let at = self.entries.binary_search_by(|(server, _)| (*server.name).cmp(name)).ok()?;
+        self.entries.get(at)
     }
 }

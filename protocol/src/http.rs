@@ -119,8 +119,7 @@ pub enum Media {
 impl Media {
     /// The media type that `Content-Type` names, if it is one of MCP's.
     pub fn parse(content_type: Option<&str>) -> Option<Self> {
-        let kind = content_type?;
-        let kind = kind.find(';').and_then(|end| kind.get(..end)).unwrap_or(kind).trim();
+        let kind = until(content_type?, b';').trim();
         if kind.eq_ignore_ascii_case("application/json") {
             Some(Self::Json)
         } else if kind.eq_ignore_ascii_case("text/event-stream") {
@@ -154,13 +153,19 @@ fn sentinel(value: &str) -> Option<&str> {
     value.get(9..)?.strip_suffix("?=")
 }
 
+/// What stands before the first `stop`. For text of a few bytes, which the searchers of `str` are not made for.
+pub fn until(text: &str, stop: u8) -> &str {
+    text.bytes().position(|byte| byte == stop).and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
 /// The host of an `Origin` or `Host` value, without scheme and port, brackets of IPv6 addresses kept.
 fn host_of(authority: &str) -> &str {
-    let host = authority.split_once("://").map_or(authority, |(_, rest)| rest);
-    let host = host.split('/').next().unwrap_or_default();
+    let scheme = authority.as_bytes().windows(3).position(|three| three == b"://");
+    let rest = scheme.and_then(|at| authority.get(at + 3..)).unwrap_or(authority);
+    let host = until(rest, b'/');
     match host.rfind(']') {
         Some(end) => host.get(..=end).unwrap_or(host),
-        None => host.split(':').next().unwrap_or(host),
+        None => until(host, b':'),
     }
 }
 

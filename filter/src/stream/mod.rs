@@ -17,7 +17,7 @@ use by_headers::Expected;
 use protocol::config::FilterMode;
 use protocol::era::Era;
 use protocol::error::{Refusal, code};
-use protocol::http::{Accepts, header, is_internal_host, path};
+use protocol::http::{Accepts, header, is_internal_host, path, until};
 use protocol::request::Reader;
 use protocol::resolve::Destination;
 use protocol::route::{Admitted, Early, Head, Verb, admit, check_version, early, verify};
@@ -236,8 +236,7 @@ impl Stream {
 
     /// What of the gateway's the request is for; `None` if it is none of its business.
     fn place(&self, shared: Option<&Shared>) -> Option<Place> {
-        let path = self.headers.get(":path")?;
-        let path = path.split('?').next()?;
+        let path = until(self.headers.get(":path")?, b'?');
         let endpoint = shared.map(|shared| &shared.settings.plugin.endpoint);
         let place = match path {
             path::SSE | path::SSE_MESSAGE => Place::Sse,
