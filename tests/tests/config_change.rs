@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 /// How long a change may take until it is in force.
 const PROMPT: Duration = Duration::from_secs(2);
 
-/// How often each change is made.
-const TIMES: usize = 3;
+/// How often each change is made at most, until it was prompt.
+const MOST: usize = 12;
 
 /// How long each kind of change took at best: the machine may be busy, and what waits for a timer always waits.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Best(BTreeMap<&'static str, Duration>);
 
 impl Best {
@@ -28,8 +28,8 @@ impl Best {
         *best = took.min(*best);
     }
 
-    fn is_prompt(&self) {
-        assert!(!self.0.is_empty() && self.0.values().all(|best| *best < PROMPT), "{:?}", self.0);
+    fn is_prompt(&self) -> bool {
+        !self.0.is_empty() && self.0.values().all(|best| *best < PROMPT)
     }
 }
 
@@ -80,7 +80,7 @@ async fn changes_are_prompt_and_lose_no_call() {
     assert!(unknown(&session.call("b_who", json!({})).await));
     let another = |prefix: &str, server: &Fake| only_a.clone().server("b", prefix, &server.url());
     let mut best = Best::default();
-    for _ in 0..TIMES {
+    for _ in 0..MOST {
         let mut since = Instant::now();
         gateway.configure(&another("b_", &b));
         becomes(&session, "b_who", is(&b)).await;
@@ -101,8 +101,11 @@ async fn changes_are_prompt_and_lose_no_call() {
         gateway.configure(&only_a);
         becomes(&session, "other-who", unknown).await;
         best.took("no other server", since);
+        if best.is_prompt() {
+            break;
+        }
     }
-    best.is_prompt();
+    assert!(best.is_prompt(), "{best:?}");
     // The server that is being called moves, and gets another header.
     gateway.configure(&Config::new().server_with("a", "a_", &a2.url(), ", headers: { X-Version: two }"));
     becomes(&session, "a_who", is(&a2)).await;
@@ -184,7 +187,7 @@ async fn streams_and_uploads_survive_changes() {
         until_told("the list is the new one", async || (session.tools().await == tools).then_some(())).await;
     }
 
-    best.is_prompt();
+    assert!(best.is_prompt(), "{best:?}");
 
     rest.send(r#""}}}"#.into()).unwrap();
     drop(rest);

@@ -10,8 +10,11 @@ use std::time::{Duration, Instant};
 /// How soon a change is to be seen, from its being declared on.
 const SOON: Duration = Duration::from_secs(2);
 
-/// How often each change is made. The quickest counts: the machine may be busy, and what waits for a timer always waits.
+/// How often each change is made: the quickest counts, as the machine may be busy, and what waits for a timer always waits.
 const TIMES: usize = 3;
+
+/// How often it is made at most, as long as none was quick enough.
+const MOST: usize = 12;
 
 fn server(site: &Site<'_>) -> Fake {
     Fake::modern().at(site.cluster.node()).tool("add", Exchange::ok).start()
@@ -41,11 +44,14 @@ async fn tools(site: &Site<'_>, of: &str) -> Vec<String> {
 /// Makes a change several times, and insists on its being seen soon.
 async fn is_seen_soon(what: &str, mut change: impl AsyncFnMut(usize), mut seen: impl AsyncFnMut(usize) -> bool) {
     let mut all = Vec::new();
-    for time in 0..TIMES {
+    for time in 0..MOST {
         let since = Instant::now();
         change(time).await;
         until_told_within(kubernetes::PATIENCE, what, async || seen(time).await.then_some(())).await;
         all.push(since.elapsed());
+        if all.len() >= TIMES && all.iter().any(|after| *after < SOON) {
+            break;
+        }
     }
     let text = format!("{what}: seen after {all:?}\n");
     std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).ok();
