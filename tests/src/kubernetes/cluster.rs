@@ -329,6 +329,15 @@ impl Cluster {
         super::admin::ask(&kubelet::network(&self.folder, namespace, pod)?, page).await
     }
 
+    /// Kills all processes of a pod, by the beginning of the pod's name. It is started again, as nobody has deleted it.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such pod.
+    pub fn crash(&self, namespace: &str, pod: &str) {
+        kubelet::crash(&kubelet::network(&self.folder, namespace, pod).expect("a pod of this name"));
+    }
+
     /// Host and port of the registry.
     pub fn registry(&self) -> &'static str {
         registry::HOST

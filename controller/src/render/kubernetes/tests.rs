@@ -179,6 +179,9 @@ fn several_brokers_share_sessions_out_and_are_drained_one_by_one() {
     let rule = &find(&objects, "DestinationRule", "main-broker")["spec"];
     assert_eq!(rule["host"], "main-broker.mcp-system.svc.cluster.local");
     assert_eq!(rule["trafficPolicy"]["loadBalancer"]["consistentHash"]["httpHeaderName"], "mcp-session-id");
+    let left_out = &rule["trafficPolicy"]["outlierDetection"];
+    assert_eq!(left_out["consecutiveLocalOriginFailures"], 2, "a broker that is gone");
+    assert_eq!((&left_out["consecutive5xxErrors"], &left_out["consecutiveGatewayErrors"]), (&json!(0), &json!(0)));
     assert_eq!(find(&objects, "PodDisruptionBudget", "main-broker")["spec"]["maxUnavailable"], 1);
 
     instance.broker.replicas = 1;

@@ -4,12 +4,15 @@
 //! volumes, environment, probes, restarts and end is done as a kubelet does it. What it does not know, the pod's status says.
 
 mod container;
+mod crash;
 mod environment;
 mod images;
 mod pod;
 mod probe;
 mod status;
 mod volumes;
+
+pub(super) use crash::crash;
 
 use super::launcher::Launcher;
 use super::services::Hosts;
