@@ -69,8 +69,7 @@ impl Applier {
 
     /// What came of an object that was applied.
     pub(super) fn settle(&mut self, key: Key, value: &Value, live: DynamicObject, watches: &Watches) {
-        let hash = value["metadata"]["annotations"][APPLIED].as_str().unwrap_or_default().to_owned();
-        self.settled.insert(key.clone(), (hash, version_of(&live)));
+        self.settled.insert(key.clone(), (hash_of(value).to_owned(), version_of(&live)));
         watches.saw(key.0, live);
     }
 
@@ -86,6 +85,11 @@ impl Applier {
         }
         Ok(())
     }
+}
+
+/// The hash of what an object is to be, which [`Applier::pending`] has written into it.
+pub(super) fn hash_of(value: &Value) -> &str {
+    value["metadata"]["annotations"][APPLIED].as_str().unwrap_or_default()
 }
 
 /// Whether the API server refuses a write because the namespace is on its way out, as everything in it is: no news to anybody.

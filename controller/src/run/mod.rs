@@ -35,6 +35,7 @@ mod observe;
 mod pass;
 mod probe;
 mod prune;
+mod refusals;
 mod report;
 mod routes;
 mod secrets;
@@ -54,6 +55,7 @@ use metrics::Metrics;
 use modules::Modules;
 use observe::Observer;
 use pass::Passes;
+use refusals::Refusals;
 use routes::Routes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -105,6 +107,7 @@ pub async fn run(client: Client, options: Options, ending: CancellationToken) {
             modules: Modules::new(registries.clone(), Arc::clone(&watches.changed)),
             observer: Observer::start(Arc::clone(&watches.changed)),
             recorder: Recorder::new(client.clone(), reporter),
+            refusals: Refusals::default(),
             unwanted: HashMap::new(),
             published: None,
         };

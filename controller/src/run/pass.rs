@@ -1,10 +1,11 @@
 //! One pass: from what is there to what has to be.
 
-use super::apply::{Applier, Key, is_terminating, key};
+use super::apply::{Applier, Key, hash_of, is_terminating, key};
 use super::judge::{self, Facts};
 use super::modules::Modules;
 use super::observe::{Observation, Observer, Target};
 use super::probe::Probe;
+use super::refusals::Refusals;
 use super::routes::{self, Routes, sooner};
 use super::status::{self, Conditions};
 use super::watch::Watches;
@@ -41,6 +42,7 @@ pub(super) struct Passes {
     pub(super) modules: Modules,
     pub(super) observer: Observer,
     pub(super) recorder: Recorder,
+    pub(super) refusals: Refusals,
     /// Objects that nobody wants any more, and since when.
     pub(super) unwanted: HashMap<Key, Instant>,
     /// When a broker's configuration was last changed.
@@ -88,9 +90,12 @@ impl Passes {
             let fact = self.put_in_place(watches, &world, instance, &objects, seen, module_error, &mut again).await;
             facts.insert(name.clone(), fact);
         }
-        let failed = prune::prune(self, watches, &world, &result, &wanted, &mut again).await;
-        if failed || facts.values().any(|fact| fact.failed.is_some() || !fact.server_failures.is_empty()) {
+        if prune::prune(self, watches, &world, &result, &wanted, &mut again).await {
             sooner(&mut again, Instant::now() + AGAIN);
+        }
+        self.refusals.keep(&wanted);
+        if let Some(at) = self.refusals.next() {
+            sooner(&mut again, at);
         }
         self.observer.set(targets(&world, &result));
         if let Some(at) = self.published.map(|at| at + UPTAKE).filter(|at| *at > Instant::now()) {
@@ -202,6 +207,7 @@ impl Passes {
                 Err(error) => {
                     let secret = (Kind::Secret, Names::new(instance).config_secret());
                     failures.push((Step::Broker, not_applied(&secret, &error), secret));
+                    sooner(again, Instant::now() + AGAIN);
                 }
             }
             self.published = Some(Instant::now());
@@ -259,8 +265,16 @@ impl Passes {
                 }
                 is_there && is_led_to
             });
+            pending.retain(|(key, value)| {
+                let standing = self.refusals.standing(key, hash_of(value));
+                failures.extend(standing.map(|verdict| (step.0, verdict.clone(), key.clone())));
+                standing.is_none()
+            });
             if pending.is_empty() && failures.is_empty() {
                 continue;
+            }
+            if !pending.is_empty() {
+                self.observer.hurry();
             }
             let applier = &self.applier;
             let applied: Vec<_> = futures::stream::iter(pending)
@@ -275,6 +289,7 @@ impl Passes {
                 match applied {
                     Ok(live) => {
                         tracing::info!(kind = key.0.kind(), object = %key.1, "applied");
+                        self.refusals.remove(&key);
                         self.applier.settle(key, &value, live, watches);
                     }
                     Err(error) => {
@@ -283,11 +298,12 @@ impl Passes {
                         } else {
                             tracing::warn!(kind = key.0.kind(), object = %key.1, %error, "could not be applied");
                         }
-                        failures.push((step.0, not_applied(&key, &error), key));
+                        let verdict = not_applied(&key, &error);
+                        self.refusals.add(key.clone(), hash_of(&value), &error, verdict.clone());
+                        failures.push((step.0, verdict, key));
                     }
                 }
             }
-            self.observer.hurry();
             // What comes next leads to what failed. From there on each object is for one server, and the others are to go on.
             if !failures.is_empty() && step.0 < Step::Backend {
                 break;

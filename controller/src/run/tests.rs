@@ -228,6 +228,22 @@ async fn what_cannot_be_made_for_one_server_harms_no_other() {
 }
 
 #[tokio::test]
+async fn what_is_refused_is_told_and_sent_again_ever_later() {
+    let scene = Scene::prepared(Vec::new(), |api| api.refuses("deployments")).await;
+    let tries = |count: usize| move |api: &ApiServer| Some(api.refused()).filter(|tries| tries.len() >= count);
+    let tried = scene.until("three tries", tries(3)).await;
+    let pauses: Vec<_> = tried.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses[0] >= Duration::from_secs(1) && pauses[1] >= Duration::from_secs(2), "{pauses:?}");
+    let programmed = Scene::condition(&scene.api, "mcpgatewayextensions", "main", "Programmed").expect("a status");
+    assert_eq!((&programmed["status"], &programmed["reason"]), (&json!("False"), &json!("ApplyFailed")));
+    let message = programmed["message"].as_str().unwrap();
+    assert!(message.contains("Deployment ns/main-broker") && message.ends_with("refused"), "{message}");
+
+    scene.api.relents();
+    scene.until("the Deployment", |api| api.get("deployments", "ns", "main-broker")).await;
+}
+
+#[tokio::test]
 async fn what_stands_against_a_gateway_is_a_condition_and_an_event() {
     let mut objects = server();
     objects.push(json!({

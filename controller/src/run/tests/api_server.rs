@@ -35,6 +35,8 @@ struct State {
     absent: Vec<String>,
     /// Plurals of which it takes nothing.
     refusing: Vec<String>,
+    /// When it refused something.
+    refused: Vec<Instant>,
     writes: u64,
     last_write: Option<Instant>,
 }
@@ -110,6 +112,16 @@ impl ApiServer {
     /// Refuses every write of a kind, by its plural.
     pub(super) fn refuses(&self, plural: &str) {
         self.state().refusing.push(plural.to_owned());
+    }
+
+    /// Refuses nothing any more.
+    pub(super) fn relents(&self) {
+        self.state().refusing.clear();
+    }
+
+    /// When it refused something.
+    pub(super) fn refused(&self) -> Vec<Instant> {
+        self.state().refused.clone()
     }
 
     /// Plural and name of all objects.
@@ -203,6 +215,7 @@ impl ApiServer {
             state.last_write = Some(Instant::now());
         }
         if self.state().refusing.contains(&asked.plural) {
+            self.state().refused.push(Instant::now());
             return refused();
         }
         let bytes = body.collect_bytes().await.unwrap();
