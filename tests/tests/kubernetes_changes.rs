@@ -209,5 +209,17 @@ fn a_virtual_server_is_what_its_resource_selects() {
         declare(json!(["a_*"])).await;
         has(&["a_add"]).await;
         assert_eq!(tools(&site, "").await, ["a_add", "b_add"], "who asks for none gets all");
+        site.holds("mcpvirtualserver/half", "ResolvedRefs").await;
+
+        declare(json!(["b_add", "c_add", "add"])).await;
+        let told = site.fails("mcpvirtualserver/half", "ResolvedRefs", "NamesNotFound").await;
+        assert!(told["message"].as_str().is_some_and(|why| why.contains("tool add, tool c_add")), "{told}");
+        let status = cluster.get(&site.namespace, "mcpvirtualserver/half").await["status"].clone();
+        assert_eq!((&status["tools"], &status["unmatched"]), (&json!(1), &json!(["tool add", "tool c_add"])));
+        has(&["b_add"]).await;
+        site.add("three", "c_", &one).await;
+        let gone = site.fails("mcpvirtualserver/half", "ResolvedRefs", "No server in use lists tool add:").await;
+        assert_eq!(gone["reason"], "NamesNotFound");
+        has(&["b_add", "c_add"]).await;
     });
 }

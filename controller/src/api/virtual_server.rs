@@ -27,10 +27,24 @@ use serde::{Deserialize, Serialize};
         description = "Whether clients can ask for it"
     ),
     printcolumn(
+        name = "Resolved",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='ResolvedRefs')].status",
+        description = "Whether there is something of each name that it selects"
+    ),
+    printcolumn(name = "Tools", type_ = "integer", json_path = ".status.tools", description = "Tools in it"),
+    printcolumn(
         name = "Reason",
         type_ = "string",
         json_path = ".status.conditions[?(@.type=='Accepted')].reason",
-        description = "Why that is so"
+        description = "Why it is accepted or not"
+    ),
+    printcolumn(
+        name = "Missing",
+        type_ = "string",
+        json_path = ".status.unmatched",
+        description = "What it selects and no server lists",
+        priority = "1"
     ),
     printcolumn(
         name = "Description",
@@ -76,10 +90,25 @@ pub struct VirtualServerSpec {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VirtualServerStatus {
-    /// `Accepted`: clients can ask for it.
+    /// `Accepted`: clients can ask for it. `ResolvedRefs`: there is something of each name that it selects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
+    /// How many tools there are in it; of several gateways, at the one with the most, and so are the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<i64>,
+    /// How many prompts there are in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<i64>,
+    /// How many resources there are in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<i64>,
+    /// How many resource templates there are in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub templates: Option<i64>,
+    /// What it selects and no server lists, each after what it would be: `tool weather_nwo`. 50 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmatched: Vec<String>,
     /// `metadata.generation` that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,

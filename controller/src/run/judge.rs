@@ -35,7 +35,8 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    fn brokers(&self) -> impl Iterator<Item = &BrokerStatus> {
+    /// The brokers that answer.
+    pub(super) fn brokers(&self) -> impl Iterator<Item = &BrokerStatus> {
         self.seen.brokers.values().filter_map(|broker| broker.as_ref().ok())
     }
 

@@ -39,6 +39,7 @@ mod refusals;
 mod report;
 mod routes;
 mod secrets;
+mod selections;
 mod serve;
 mod status;
 #[cfg(test)]

@@ -51,6 +51,8 @@ pub(super) struct BrokerStatus {
     pub(super) table: Option<String>,
     #[serde(default)]
     pub(super) filters: Vec<FilterStatus>,
+    #[serde(default)]
+    pub(super) virtual_servers: Vec<VirtualServerStatus>,
     /// The session store; `None` if there is none.
     #[serde(default)]
     pub(super) session_store: Option<StoreStatus>,
@@ -88,6 +90,19 @@ pub(super) struct ServerStatus {
     /// When it answered last, in RFC 3339. It moves on all the time, which is no change.
     #[serde(default)]
     pub(super) last_contact: Moving,
+}
+
+/// A virtual server: how much there is in it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct VirtualServerStatus {
+    /// `NAMESPACE/NAME`.
+    pub(super) name: String,
+    pub(super) tools: u64,
+    pub(super) prompts: u64,
+    pub(super) resources: u64,
+    pub(super) templates: u64,
+    /// What it selects and no server lists: `tool NAME`.
+    pub(super) unmatched: Vec<String>,
 }
 
 /// Something of a server that no client sees.

@@ -7,6 +7,7 @@ use super::observe::{Observation, Observer, Target};
 use super::probe::Probe;
 use super::refusals::Refusals;
 use super::routes::{self, Routes, sooner};
+use super::selections::Selection;
 use super::status::{self, Conditions};
 use super::watch::Watches;
 use super::{contents, prune, report, secrets};
@@ -360,8 +361,9 @@ impl Passes {
             writes.push((Kind::Extension, name.clone(), conditions, rest));
         }
         for (name, accepted) in &result.virtual_servers {
-            let conditions = vec![("Accepted", accepted.clone())];
-            writes.push((Kind::VirtualServer, name.clone(), conditions, serde_json::Map::new()));
+            let selection = Selection::of(name, result, facts);
+            let conditions = vec![("Accepted", accepted.clone()), ("ResolvedRefs", selection.resolved(accepted))];
+            writes.push((Kind::VirtualServer, name.clone(), conditions, selection.fields()));
         }
         let written = futures::stream::iter(writes)
             .map(|(kind, name, conditions, rest)| self.write(watches, world, kind, name, conditions, rest))

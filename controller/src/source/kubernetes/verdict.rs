@@ -53,6 +53,7 @@ pub mod reason {
     pub const INVALID_KIND: &str = "InvalidKind";
     pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
     pub const BACKEND_NOT_FOUND: &str = "BackendNotFound";
+    pub const NAMES_NOT_FOUND: &str = "NamesNotFound";
     pub const INVALID_CREDENTIAL: &str = "InvalidCredentialRef";
     pub const INVALID_SESSION_STORE: &str = "InvalidSessionStore";
     pub const INVALID_CA: &str = "InvalidCACertificateRef";
