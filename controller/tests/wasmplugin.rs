@@ -82,8 +82,9 @@ fn folder() -> PathBuf {
 
 fn check(file: &str, objects: &[Object]) {
     let mut text = String::from("# Rendered by `make wasmplugin`: see README.md.\n");
-    for object in objects {
-        text.push_str("---\n");
+    for (index, object) in objects.iter().enumerate() {
+        // Envoy Gateway reads no document that holds a comment alone.
+        text.push_str(if index == 0 { "" } else { "---\n" });
         text.push_str(&serde_saphyr::to_string(&object.value).unwrap());
     }
     let path = folder().join(file);
