@@ -43,6 +43,8 @@ pub(crate) struct Comparison {
     pub(crate) size: usize,
     pub(crate) plain: Vec<Round>,
     pub(crate) filter: Vec<Round>,
+    /// Of each module that is compared with.
+    pub(crate) against: Vec<Vec<Round>>,
 }
 
 /// One round.
@@ -75,7 +77,7 @@ impl Outcome {
     }
 
     fn rounds(&self) -> impl Iterator<Item = &Round> {
-        self.sizes.iter().flat_map(|size| size.plain.iter().chain(&size.filter))
+        self.sizes.iter().flat_map(|size| size.plain.iter().chain(&size.filter).chain(size.against.iter().flatten()))
     }
 }
 
@@ -83,24 +85,30 @@ impl Outcome {
 pub(crate) async fn measure(rig: &Rig, plan: Plan) -> Result<Outcome, Failure> {
     let envoy = rig.envoy.process()?;
     let plain = Side { address: rig.plain, tool: TOOL.to_owned() };
-    let filter = Side { address: rig.filter, tool: format!("{FAST_PREFIX}{TOOL}") };
+    let filtered = |address| Side { address, tool: format!("{FAST_PREFIX}{TOOL}") };
+    let filter = filtered(rig.filter);
+    let against: Vec<_> = rig.against.iter().map(|address| filtered(*address)).collect();
     let mut sessions = Vec::new();
     for _ in 0..plan.connections {
         sessions.push(session::open(rig.filter).await?);
     }
     let mut outcome = Outcome { sizes: Vec::new(), broker_requests: 0, elapsed: Duration::ZERO };
     for size in SIZES {
-        for side in [&plain, &filter] {
+        for side in [&plain, &filter].into_iter().chain(&against) {
             let warm_up = round(&envoy, side, &sessions, size, WARM_UP).await?;
             if let Some(error) = warm_up.errors.first() {
                 return Err(format!("error: {error}"));
             }
         }
         let (asked, start) = (rig.envoy.requests_to(BROKER_CLUSTER).await?, Instant::now());
-        let mut comparison = Comparison { size, plain: Vec::new(), filter: Vec::new() };
+        let rounds = against.iter().map(|_| Vec::new()).collect();
+        let mut comparison = Comparison { size, plain: Vec::new(), filter: Vec::new(), against: rounds };
         for number in 1..=plan.rounds {
             comparison.plain.push(round(&envoy, &plain, &sessions, size, plan.length).await?);
             comparison.filter.push(round(&envoy, &filter, &sessions, size, plan.length).await?);
+            for (side, rounds) in against.iter().zip(&mut comparison.against) {
+                rounds.push(round(&envoy, side, &sessions, size, plan.length).await?);
+            }
             console::complain(&format!("  {size} bytes: round {number} of {}", plan.rounds));
         }
         outcome.broker_requests += rig.envoy.requests_to(BROKER_CLUSTER).await? - asked;

@@ -9,7 +9,8 @@
 //!
 //! * **CPU per call** comes from many short rounds, plain and filter in turn, so that a slow moment of the machine meets
 //!   both. The ratio of the medians is what counts; the ratio of the minima says the same with less of the machine's noise.
-//!   Absolute times are for this machine only.
+//!   Absolute times are for this machine only. Other modules given with `--against` take their turns in the same Envoy: that
+//!   shows differences of a microsecond, which runs one after the other do not.
 //! * **Broker requests** are those that Envoy sent to the broker during the measured calls. The filter asks once a second
 //!   whether its routes still hold; what is beyond that is requests that calls have caused, and should be none.
 //! * **Memory** is the growth of Envoy's resident memory from just before to its peak, each in an Envoy of its own.
@@ -17,6 +18,7 @@
 //! Every answer is compared byte by byte. One that is wrong makes the numbers worthless: the program ends with 1. A limit
 //! that is exceeded does not, since a busy machine exceeds it too: see the load average in the report.
 
+mod against;
 mod backend;
 mod call;
 mod client;
@@ -49,11 +51,14 @@ struct Args {
     /// The filter's module
     #[arg(long, value_name = "PATH", default_value = "dist/mcp-gateway.wasm")]
     wasm: PathBuf,
+    /// Another module to compare with, in the same Envoy; may be given several times
+    #[arg(long, value_name = "PATH")]
+    against: Vec<PathBuf>,
     /// Rounds of each kind
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// Length of a round, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..=60_000))]
+    #[arg(long, value_name = "MS", default_value_t = 250, value_parser = clap::value_parser!(u64).range(100..=60_000))]
     round_ms: u64,
     /// Connections that call at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
@@ -93,7 +98,7 @@ async fn interrupted() -> Failure {
 }
 
 async fn measure(args: Args) -> Result<(), Failure> {
-    let parts = Parts::find(&args.envoy, &args.wasm)?;
+    let parts = Parts::find(&args.envoy, &args.wasm, &args.against)?;
     report::machine("at the start")?;
 
     console::complain("CPU time per call");
@@ -117,7 +122,7 @@ async fn measure(args: Args) -> Result<(), Failure> {
     let uploads = uploads?;
 
     report::machine("at the end")?;
-    report::all(&cpu, &uploads, &slow);
+    report::all(&cpu, &args.against, &uploads, &slow);
     match cpu.first_error() {
         Some(error) => Err(format!("error: {} answers were wrong; the first: {error}", cpu.errors())),
         None => Ok(()),

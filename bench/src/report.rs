@@ -5,6 +5,7 @@ use crate::console::say;
 use crate::cpu::{Comparison, Outcome, Round};
 use crate::memory::{Growth, SLOW_BYTES, UPLOAD_BYTES, UPLOADS};
 use procfs::{Current, LoadAverage};
+use std::path::PathBuf;
 
 /// Times the CPU time of plain Envoy, at every size.
 const CPU_LIMIT: f64 = 1.6;
@@ -20,13 +21,19 @@ pub(crate) fn machine(when: &str) -> Result<(), Failure> {
 }
 
 /// Everything that was measured, and beside it what it may be.
-pub(crate) fn all(cpu: &Outcome, uploads: &Growth, slow: &Growth) {
+pub(crate) fn all(cpu: &Outcome, against: &[PathBuf], uploads: &Growth, slow: &Growth) {
     say("The machine has to be quiet: whatever else runs on it makes these numbers larger and less certain.");
     say("\nCPU time of Envoy per tools/call, in µs");
     say("            median                   minimum                  calls");
     say("  body      plain   filter  ratio    plain   filter  ratio    plain     filter");
     for size in &cpu.sizes {
-        say(&comparison(size));
+        say(&line(size, &size.filter));
+    }
+    for (number, module) in against.iter().enumerate() {
+        say(&format!("  against {}", module.display()));
+        for size in &cpu.sizes {
+            say(&line(size, &size.against[number]));
+        }
     }
     say(&format!("  {} answers were wrong", cpu.errors()));
 
@@ -49,7 +56,7 @@ pub(crate) fn all(cpu: &Outcome, uploads: &Growth, slow: &Growth) {
         let name = format!("CPU, body of {}, filter / plain", kilobytes(size.size));
         limit(&name, &format!("{ratio:.2}"), "1.60", ratio <= CPU_LIMIT);
     }
-    let beyond = beyond_the_question(cpu);
+    let beyond = beyond_the_question(cpu, 1 + against.len());
     limit("requests to the broker that calls caused", &beyond.to_string(), "0", beyond == 0);
     let grown = mib(uploads.bytes());
     limit(&format!("memory, {}", uploads_name()), &format!("{grown:.1} MiB"), "64 MiB", grown < UPLOADS_LIMIT);
@@ -60,9 +67,9 @@ fn limit(name: &str, measured: &str, limit: &str, ok: bool) {
     say(&format!("  {name:<44}{measured:<10}{limit:<8}{}", if ok { "ok" } else { "OVER" }));
 }
 
-fn comparison(size: &Comparison) -> String {
+fn line(size: &Comparison, filtered: &[Round]) -> String {
     let columns = |of: fn(&[Round]) -> f64| {
-        let (plain, filter) = (of(&size.plain), of(&size.filter));
+        let (plain, filter) = (of(&size.plain), of(filtered));
         format!("{plain:<8.1}{filter:<8.1}{:<9.2}", filter / plain)
     };
     let calls = |rounds: &[Round]| rounds.iter().map(|round| round.requests).sum::<u64>();
@@ -72,7 +79,7 @@ fn comparison(size: &Comparison) -> String {
         columns(median),
         columns(minimum),
         calls(&size.plain),
-        calls(&size.filter)
+        calls(filtered)
     )
 }
 
@@ -87,11 +94,11 @@ fn memory(name: &str, growth: &Growth) -> String {
     )
 }
 
-/// Requests to the broker beyond one a second. Each size is a stretch of its own, which may hold one more than its length
-/// in seconds.
-fn beyond_the_question(cpu: &Outcome) -> u64 {
+/// Requests to the broker beyond one a second of each module. Each size is a stretch of its own, which may hold one more than its
+/// length in seconds.
+fn beyond_the_question(cpu: &Outcome, modules: usize) -> u64 {
     let questions = cpu.elapsed.as_secs() + 1 + cpu.sizes.len() as u64;
-    cpu.broker_requests.saturating_sub(questions)
+    cpu.broker_requests.saturating_sub(questions * modules as u64)
 }
 
 /// CPU time per call of each round, in µs, from small to large. Never empty.

@@ -2,7 +2,7 @@
 
 use crate::backend::{Backend, FAST_PATH, SLOW_PATH};
 use crate::envoy::Envoy;
-use crate::{Failure, plain};
+use crate::{Failure, against, plain};
 use broker::status::State;
 use broker::{Broker, Options};
 use controller::render::{BOOTSTRAP_FILE, Layout, render, routed};
@@ -32,16 +32,22 @@ const KEY: &str = "the benchmark's own key";
 pub(crate) struct Parts {
     envoy: PathBuf,
     wasm: PathBuf,
+    /// Other modules to compare with.
+    against: Vec<PathBuf>,
 }
 
 impl Parts {
-    pub(crate) fn find(envoy: &Path, wasm: &Path) -> Result<Self, Failure> {
+    pub(crate) fn find(envoy: &Path, wasm: &Path, against: &[PathBuf]) -> Result<Self, Failure> {
         let find = |path: &Path, fix| {
             path.canonicalize().map_err(|error| format!("error: {} cannot be read: {error}: {fix}", path.display()))
         };
         Ok(Self {
             envoy: find(envoy, "give Envoy's path with --envoy, or install it: scripts/setup-envoy.sh")?,
             wasm: find(wasm, "give the module's path with --wasm, or build it: make wasm")?,
+            against: against
+                .iter()
+                .map(|path| find(path, "give a module's path with --against"))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -53,6 +59,8 @@ pub(crate) struct Rig {
     pub(crate) filter: SocketAddr,
     /// The listener without.
     pub(crate) plain: SocketAddr,
+    /// The listeners with the other modules.
+    pub(crate) against: Vec<SocketAddr>,
     broker: Broker,
     _gateway: watch::Sender<Arc<protocol::config::Gateway>>,
     _backend: Backend,
@@ -78,6 +86,7 @@ impl Rig {
             system_ca: openssl_probe::probe().cert_file.unwrap_or_default(),
         };
         let mut rendered = render(&gateway, &layout);
+        against::add(&mut rendered, &parts.against)?;
         plain::add(&mut rendered)?;
         let written = Folder::private(folder.path()).write(&rendered);
         written.map_err(|error| format!("error: {} cannot be written: {error}", folder.path().display()))?;
@@ -87,7 +96,11 @@ impl Rig {
         let envoy = Envoy::start(&parts.envoy, &folder.path().join(BOOTSTRAP_FILE), &admin).await?;
         servers_ready(&broker).await?;
         let (filter, plain) = (envoy.listener("mcp").await?, envoy.listener(plain::PLAIN).await?);
-        Ok(Self { envoy, filter, plain, broker, _gateway: sender, _backend: backend, _folder: folder })
+        let mut against = Vec::new();
+        for number in 0..parts.against.len() {
+            against.push(envoy.listener(&against::listener(number)).await?);
+        }
+        Ok(Self { envoy, filter, plain, against, broker, _gateway: sender, _backend: backend, _folder: folder })
     }
 
     pub(crate) async fn end(mut self) {
