@@ -44,7 +44,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// Files, or folders whose *.yaml, *.yml and *.json are read, those in folders within too
+    /// Files, `-` for stdin, or folders whose *.yaml, *.yml and *.json are read, those in folders within too
     #[arg(required = true, value_name = "FILE|DIR")]
     pub(crate) inputs: Vec<PathBuf>,
     /// Write a file for each that is read, under the same name, instead of all to stdout

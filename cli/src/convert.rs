@@ -5,9 +5,13 @@ use crate::resource_files::files;
 use crate::{Failure, console};
 use controller::convert::{self as resources, Converted};
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
+/// Stands for stdin.
+const STDIN: &str = "-";
+/// What comes of stdin, in a folder.
+const OF_STDIN: &str = "stdin.yaml";
 /// What an expression of a template begins with.
 const TEMPLATE: &str = "{{";
 
@@ -15,7 +19,8 @@ pub(crate) fn convert(args: &ConvertArgs) -> Result<(), Failure> {
     let (mut converted, mut others, mut unread) = (0, 0, 0);
     let mut outputs = Vec::new();
     for input in &args.inputs {
-        for file in files(input)? {
+        let found = if input == Path::new(STDIN) { vec![input.clone()] } else { files(input)? };
+        for file in found {
             let result = match read(&file) {
                 Ok(result) => result,
                 Err(error) => {
@@ -49,7 +54,8 @@ pub(crate) fn convert(args: &ConvertArgs) -> Result<(), Failure> {
 
 /// What becomes of one file. An error says why it is left out: a folder may hold anything.
 fn read(file: &Path) -> Result<Converted, String> {
-    let yaml = fs::read_to_string(file).map_err(|error| format!("cannot be read and is left out: {error}"))?;
+    let text = if file == Path::new(STDIN) { io::read_to_string(io::stdin()) } else { fs::read_to_string(file) };
+    let yaml = text.map_err(|error| format!("cannot be read and is left out: {error}"))?;
     resources::convert(&yaml).map_err(|error| {
         if yaml.contains(TEMPLATE) {
             "is a template and left out: render it first, as `helm template` does".to_owned()
@@ -61,6 +67,9 @@ fn read(file: &Path) -> Result<Converted, String> {
 
 /// Where in the output's folder what came of `file` belongs: at the same place as `file` has under `input`.
 fn place(input: &Path, file: &Path) -> PathBuf {
+    if file == Path::new(STDIN) {
+        return PathBuf::from(OF_STDIN);
+    }
     let place = file.strip_prefix(input).ok().filter(|place| !place.as_os_str().is_empty());
     let place = place.map(Path::to_owned).or_else(|| file.file_name().map(PathBuf::from)).unwrap_or_default();
     if place.extension().is_some_and(|extension| extension == "json") {

@@ -65,6 +65,19 @@ fn nothing_is_written_over_and_files_of_one_name_stay_apart() {
 }
 
 #[test]
+fn stdin_is_converted_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (theirs, ours) = (folder.path().join("theirs.yaml"), folder.path().join("ours"));
+    fs::write(&theirs, SERVER).unwrap();
+    let stdin = || fs::File::open(&theirs).unwrap();
+    let (ok, out, err) = finished(gateway().args(["convert", "-"]).stdin(stdin()));
+    assert!(ok && out.contains("apiVersion: mcpgateway.dev/v1alpha1"), "{out}{err}");
+    let (ok, _, err) = finished(gateway().args(["convert", "-", "-o"]).arg(&ours).stdin(stdin()));
+    assert!(ok, "{err}");
+    assert_eq!(fs::read_to_string(ours.join("stdin.yaml")).unwrap(), out);
+}
+
+#[test]
 fn the_definitions_are_printed_as_they_are_committed() {
     let (ok, out, err) = finished(gateway().arg("crds"));
     assert!(ok, "{err}");
