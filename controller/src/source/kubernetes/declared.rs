@@ -81,6 +81,12 @@ pub(super) fn extension(object: &DynamicObject, defaults: &Defaults) -> Result<E
 pub(super) fn registration(kind: Kind, object: &DynamicObject) -> Result<Registration, String> {
     let read = if kind == Kind::KagentiRegistration { of_kagenti } else { ours };
     let registration = read(object)?;
+    if let Some(bad) = registration.path.chars().find(|character| *character == '#' || !character.is_ascii_graphic()) {
+        return Err(format!(
+            "spec.path is `{}`: it holds `{bad}`, which a URL cannot have there: write it as %XX, and take away #",
+            registration.path
+        ));
+    }
     if !registration.path.starts_with('/') {
         return Err(format!("spec.path is `{}`: it has to begin with /, as in /mcp", registration.path));
     }

@@ -268,6 +268,22 @@ fn a_registration_of_the_other_group_works_as_it_stands() {
 }
 
 #[test]
+fn a_path_that_a_url_cannot_have_is_refused_where_the_definition_is_somebody_elses_too() {
+    for path in ["/mcp#x", "/m cp", "/mcp\u{e9}"] {
+        let mut stage = Stage::new();
+        stage.add(json!({
+            "apiVersion": "mcp.kagenti.com/v1alpha1", "kind": "MCPServerRegistration",
+            "metadata": { "namespace": "team", "name": "weather" },
+            "spec": { "toolPrefix": "w_", "path": path, "targetRef": { "name": "weather" } },
+        }));
+        let result = stage.interpret();
+        let accepted = &result.registrations.values().next().unwrap().accepted;
+        assert_eq!((accepted.holds, accepted.reason), (Some(false), reason::INVALID));
+        assert!(accepted.message.contains("spec.path") && accepted.message.contains("%XX"), "{accepted:?}");
+    }
+}
+
+#[test]
 fn registrations_of_one_name_in_both_groups_are_two_servers() {
     let mut stage = Stage::new();
     stage.add(route("team", "weather", json!({ "backendRefs": [{ "name": "weather", "port": 9000 }] })));

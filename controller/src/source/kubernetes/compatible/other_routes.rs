@@ -3,8 +3,9 @@
 use super::Caution;
 use crate::model::{Instance, ObjectName};
 use crate::render::kubernetes::{MANAGED_BY, Names};
-use crate::source::kubernetes::gateway_api::GROUP;
+use crate::source::kubernetes::gateway_api::{GROUP, Gateway};
 use crate::source::kubernetes::kind::Kind;
+use crate::source::kubernetes::listeners::allows;
 use crate::source::kubernetes::order;
 use crate::source::kubernetes::verdict::reason;
 use crate::source::kubernetes::world::{World, spec};
@@ -66,6 +67,9 @@ pub(super) fn of(world: &World, instance: &Instance) -> Option<Caution> {
     let taking: Vec<String> = others
         .filter_map(|(name, object)| {
             let route: Route = spec(object).ok()?;
+            if !is_let_in(world, instance, name) {
+                return None;
+            }
             let is_older = own.is_none_or(|own| order::age(object) < order::age(own));
             let paths = taken(&route, instance, name, is_older);
             (!paths.is_empty()).then(|| format!("HTTPRoute {name} takes {}", paths.join(" and ")))
@@ -77,6 +81,14 @@ pub(super) fn of(world: &World, instance: &Instance) -> Option<Caution> {
         instance.public_host
     );
     (!taking.is_empty()).then_some(Caution { reason: reason::ROUTE_CONFLICT, message })
+}
+
+/// Whether the listener takes routes of the namespace. One that it does not take is in nobody's way.
+fn is_let_in(world: &World, instance: &Instance, route: &ObjectName) -> bool {
+    let gateway = world.get(Kind::Gateway, &instance.gateway).and_then(|gateway| spec::<Gateway>(gateway).ok());
+    let listeners = gateway.into_iter().flat_map(|gateway| gateway.listeners);
+    let mut own = listeners.filter(|listener| listener.name == instance.listener.name);
+    own.any(|listener| allows(world, &instance.gateway, &listener, &route.namespace))
 }
 
 /// The endpoint's paths that `route` takes, or a part of their requests.
@@ -107,7 +119,8 @@ fn is_listener(parent: &Parent, instance: &Instance, name: &ObjectName) -> bool 
         && parent.port.is_none_or(|port| port == instance.listener.port)
 }
 
-/// The path of a match that comes before the endpoint's own.
+/// The path of a match that comes before the endpoint's own. Istio takes exact paths before prefixes, and these before regular
+/// expressions, so none of the last ones does.
 fn wins(one: &Match, is_older: bool) -> Option<&str> {
     let Path { kind, value } = one.path.as_ref()?;
     let (kind, value) = (kind.as_deref().unwrap_or("PathPrefix"), value.as_deref().unwrap_or("/"));

@@ -238,6 +238,29 @@ fn a_route_of_somebody_else_that_takes_requests_to_the_endpoint_is_told_by_its_n
 }
 
 #[test]
+fn a_route_that_the_listener_does_not_take_is_in_nobodys_way() {
+    let exact = json!({ "path": { "type": "Exact", "value": "/mcp" } });
+    let told = |labelled: &[&str]| {
+        let mut stage = stage();
+        stage.without("Gateway").add(json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": { "namespace": "gateway-system", "name": "front" },
+            "spec": { "gatewayClassName": "istio", "listeners": [{
+                "name": "http", "port": 80, "protocol": "HTTP",
+                "allowedRoutes": { "namespaces": { "from": "Selector", "selector": { "matchLabels": { "mcp": "yes" } } } },
+            }] },
+        }));
+        for namespace in labelled {
+            let metadata = json!({ "name": namespace, "labels": { "mcp": "yes" } });
+            stage.add(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata }));
+        }
+        of_gateway(&stage.add(other("mcp.example.com", BEFORE, exact.clone())).interpret()).clone()
+    };
+    assert_eq!(told(&["mcp-system", "team", "gateway-system"]).reason, reason::ROUTE_CONFLICT);
+    assert!(told(&["mcp-system", "team"]).is_yes());
+}
+
+#[test]
 fn a_route_that_leaves_the_endpoints_requests_alone_is_not_told() {
     let exact = json!({ "path": { "type": "Exact", "value": "/mcp" } });
     let mut elsewhere = other("mcp.example.com", BEFORE, exact.clone());
@@ -246,6 +269,7 @@ fn a_route_that_leaves_the_endpoints_requests_alone_is_not_told() {
         other("mcp.example.com", AFTER, exact.clone()),
         other("other.example.com", BEFORE, exact.clone()),
         other("*.example.com", BEFORE, exact),
+        other("mcp.example.com", BEFORE, json!({ "path": { "type": "RegularExpression", "value": "/mcp|/sse" } })),
         other("mcp.example.com", BEFORE, json!({ "path": { "type": "PathPrefix", "value": "/mcp" } })),
         other("mcp.example.com", BEFORE, json!({ "path": { "type": "PathPrefix", "value": "/" } })),
         elsewhere,
