@@ -3,7 +3,7 @@
 
 use futures::{StreamExt as _, stream};
 use mcp_gateway_tests::Front;
-use mcp_gateway_tests::client::{Http, Session};
+use mcp_gateway_tests::client::{Http, Modern, Session};
 use mcp_gateway_tests::gateway::{Config, Gateway};
 use mcp_gateway_tests::peers::{self, Client, Era, Plan, Seen, inspect, offer};
 use mcp_gateway_tests::process::Server;
@@ -108,14 +108,22 @@ impl Rig {
         })
     }
 
-    /// Waits until the gateways have noticed that the tools that were added for a moment are gone.
+    /// Waits until the gateways have noticed whatever has changed: they see another change come and go, which is the last.
     async fn settled(&self) {
-        for (gateway, name) in self.gateways.iter().flat_map(|gateway| [(gateway, "rsl"), (gateway, "rsm")]) {
-            mcp_gateway_tests::until_told("added tools are gone", async || {
-                (gateway.server(name).await["tools"] == 6).then_some(())
-            })
-            .await;
+        let (rsl, rsm) = (&self.peer("rsl").server.url, &self.peer("rsm").server.url);
+        let (legacy, modern) = (Session::open(rsl).await, Modern::new(rsm));
+        for (tool, tools) in [("add_tool", 7), ("remove_tool", 6)] {
+            let arguments = json!({ "name": "last", "reply": "" });
+            let (told, also) = tokio::join!(legacy.call(tool, arguments.clone()), modern.call(tool, arguments.clone()));
+            assert!(told["result"].is_object() && also["result"].is_object(), "{told} {also}");
+            for (gateway, name) in self.gateways.iter().flat_map(|gateway| [(gateway, "rsl"), (gateway, "rsm")]) {
+                mcp_gateway_tests::until_told("the last change is noticed", async || {
+                    (gateway.server(name).await["tools"] == tools).then_some(())
+                })
+                .await;
+            }
         }
+        legacy.end().await;
     }
 }
 
