@@ -29,7 +29,7 @@ const KEPT: usize = 64;
 /// Bytes of the longest declaration that lists are fetched for: nobody fills the memory with invented capabilities.
 const DECLARED_LIMIT: usize = 4096;
 /// How long clients' lists wait for one fetch, from its beginning.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The same where a process has to be started first.
 const STARTING: Duration = Duration::from_secs(10);
 /// How long the lists may take once the session is open.
@@ -124,7 +124,7 @@ impl Projected {
         Self { kept: Mutex::default(), turns, cancel, tasks }
     }
 
-    /// The lists for those who `declared` something, where they are not the `shared` ones. Two seconds at most, ten where a process
+    /// The lists for those who `declared` something, where they are not the `shared` ones. Five seconds at most, ten where a process
     /// has to be started for it.
     ///
     /// Whoever asks first has them fetched, others wait for the same. A server that is slow, or fails, differs in nothing.
