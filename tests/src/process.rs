@@ -169,14 +169,16 @@ impl Running {
         pids.filter_map(Self::of).filter(|process| process.parent != 0).collect()
     }
 
-    /// As `/proc/PID/stat` tells (proc(5)). Those that have ended and only wait to be noticed do not count.
+    /// As `/proc/PID/stat` tells (proc(5)). Those that have ended and only wait to be noticed do not count; while a thread is left,
+    /// so are the sockets.
     fn of(pid: u32) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let (head, tail) = stat.rsplit_once(") ")?;
         let (_, command) = head.split_once('(')?;
         let fields: Vec<_> = tail.split(' ').collect();
         let (state, parent, since) = (*fields.first()?, fields.get(1)?.parse().ok()?, *fields.get(19)?);
-        (state != "Z").then(|| Self { pid, parent, command: command.to_owned(), since: since.to_owned() })
+        let threads: u32 = fields.get(17)?.parse().ok()?;
+        (state != "Z" || threads > 1).then(|| Self { pid, parent, command: command.to_owned(), since: since.to_owned() })
     }
 
     fn is(&self, other: &Self) -> bool {
