@@ -10,6 +10,8 @@ use sse_stream::Sse;
 at_every_front!(
     a_client_that_lost_its_stream_misses_nothing,
     a_client_that_can_resume_a_stream_is_left_to_it,
+    a_stream_that_has_a_reader_at_a_time_is_resumed_in_mid_answer,
+    a_stream_that_still_has_a_reader_is_asked_for_again,
     a_client_that_cannot_resume_a_stream_gets_all_of_it,
 );
 
@@ -78,6 +80,42 @@ async fn a_client_that_can_resume_a_stream_is_left_to_it(front: Front) {
     let get = session.request("GET").header("accept", "text/event-stream").header("last-event-id", "a:first");
     let rest = get.open("").await.events().message().await;
     assert_eq!(rest["result"]["content"][0]["text"], "the rest");
+}
+
+/// Servers of the TypeScript SDK give a stream to one reader at a time: to the next once they have seen that the last one left.
+async fn a_stream_that_has_a_reader_at_a_time_is_resumed_in_mid_answer(front: Front) {
+    let tool = async |x: Exchange| {
+        let (server, session) = (x.server.clone(), x.request.session().to_owned());
+        let answer = x.response(r#"{"content":[{"type":"text","text":"the rest"}]}"#);
+        let stream = x.events();
+        server.is_read(3);
+        stream.bytes("id: first\ndata:\n\n");
+        stream.closed().await;
+        until("the rest can be sent", || server.say(&session, &answer).then_some(())).await;
+    };
+    let server = Fake::legacy().tool("long", tool).start();
+    let gateway = Config::new().at(front).server("a", "p_", &server.url()).start().await;
+    let session = Session::open(gateway.url()).await;
+    let mut events = session.call_events("p_long").await;
+    assert_eq!(until_event(&mut events).await.unwrap().id.as_deref(), Some("a:first"));
+    drop(events);
+    let get = session.request("GET").header("accept", "text/event-stream").header("last-event-id", "a:first");
+    let rest = get.open("").await.events().message().await;
+    assert_eq!(rest["result"]["content"][0]["text"], "the rest");
+}
+
+/// The same of the stream on which a server speaks on its own.
+async fn a_stream_that_still_has_a_reader_is_asked_for_again(front: Front) {
+    let server = Fake::legacy().tool("echo", Exchange::ok).start();
+    let gateway = Config::new().at(front).server("a", "p_", &server.url()).start().await;
+    let session = Session::open(gateway.url()).await;
+    session.call("p_echo", json!({})).await;
+    let upstream = server.calls().last().map(|call| call.session().to_owned()).unwrap_or_default();
+    server.is_read(1);
+    let mut events = session.listen().await;
+    let log = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}"#;
+    until("the stream is open", || server.say(&upstream, log).then_some(())).await;
+    assert_eq!(events.method("notifications/message").await["params"]["data"], "x");
 }
 
 /// The next event that is one, and no comment to keep the connection open.

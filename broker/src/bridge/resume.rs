@@ -4,16 +4,22 @@ use super::level::Leveller;
 use crate::downstream::keepalive;
 use crate::downstream::reply;
 use crate::session::{Session, Upstream};
+use crate::upstream::{Body, UpstreamError};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use protocol::answer::{Editor, Rules};
 use protocol::http::Media;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Chunks that wait for a client that reads slowly.
 const QUEUE: usize = 16;
+
+/// How often a stream is asked for that the server still takes for open, and how long to wait in between.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the server sends after its event `last`, up to the end of the stream that it belongs to. `None` if the server does not
 /// resume it.
@@ -23,8 +29,7 @@ pub(crate) async fn resume(
     last: &str,
     rules: Rules,
 ) -> Option<Response> {
-    let resumed = upstream.server.client().resume(&upstream.leg, last).await;
-    let mut body = resumed.inspect_err(|error| tracing::debug!(%error, "a stream could not be resumed")).ok()??;
+    let mut body = rest(&upstream, last).await?;
     let (sender, receiver) = mpsc::channel::<Bytes>(QUEUE);
     let ended = session.ended();
     let mut level = Leveller::new(session.revision, &upstream.session.protocol_version);
@@ -51,4 +56,19 @@ pub(crate) async fn resume(
         }
     });
     Some(reply::stream(keepalive::with_comments(receiver)))
+}
+
+/// The stream from the server. Some give it once only, and may not have noticed yet that its first reader went away.
+async fn rest(upstream: &Upstream, last: &str) -> Option<Body> {
+    for _ in 0..TRIES {
+        match upstream.server.client().resume(&upstream.leg, last).await {
+            Ok(resumed) => return resumed,
+            Err(UpstreamError::Status(409)) => tokio::time::sleep(PAUSE).await,
+            Err(error) => {
+                tracing::debug!(server = upstream.server.name(), %error, "a stream could not be resumed");
+                return None;
+            }
+        }
+    }
+    None
 }

@@ -41,6 +41,8 @@ async fn pump(mut delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes
                 break Some(Refusal::upstream(delivery.era, message));
             }
             () = &mut gone => return,
+            // It asks for the rest, which a server may refuse as long as somebody else reads it.
+            () = client.closed(), if delivery.resumes && cursor.position().is_known() => return,
         };
         let chunk = match chunk {
             Some(Ok(chunk)) => chunk,

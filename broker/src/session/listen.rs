@@ -86,12 +86,12 @@ impl Upstream {
 
     /// The server's GET stream, from the event on that the client got last if the server can do that.
     async fn stream(&self) -> Result<Option<EventStream>, UpstreamError> {
-        let last = self.last_event.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(last) = last
-            && let Some(resumed) = self.server.client().resume(&self.leg, &last).await?
-        {
-            *self.last_event.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
-            return Ok(Some(resumed.events(ANSWER_LIMIT)));
+        let last = self.last_event.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(last) = last {
+            if let Some(resumed) = self.server.client().resume(&self.leg, &last).await? {
+                return Ok(Some(resumed.events(ANSWER_LIMIT)));
+            }
+            self.last_event.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
         self.server.client().listen(&self.leg).await
     }

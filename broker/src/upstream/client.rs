@@ -248,7 +248,7 @@ impl Client {
     /// Once connected this takes as long as the server likes: some begin their answer with the first event.
     ///
     /// # Errors
-    /// [`UpstreamError::SessionLost`], and what any request gives.
+    /// [`UpstreamError::SessionLost`], [`UpstreamError::Status`] for what may be otherwise soon, and what any request gives.
     pub async fn listen(&self, leg: &Leg) -> Result<Option<EventStream>, UpstreamError> {
         if let Some(crossing) = leg.crossing() {
             return Ok(Some(crossing.listen()));
@@ -261,7 +261,7 @@ impl Client {
                 Ok(_) | Err(UpstreamError::Rpc { .. }) => Ok(None),
                 Err(error) => Err(error),
             },
-            (_, 500.., _) => Err(UpstreamError::Status(reply.status)),
+            (_, status, _) if passes(status) => Err(UpstreamError::Status(status)),
             _ => Ok(None),
         }
     }
@@ -269,7 +269,7 @@ impl Client {
     /// Has a stream of a legacy server resumed after the event with this id of its own. `None`: the server does not do that.
     ///
     /// # Errors
-    /// What any request gives.
+    /// [`UpstreamError::Status`] for what may be otherwise soon, and what any request gives.
     pub async fn resume(&self, leg: &Leg, last: &str) -> Result<Option<Body>, UpstreamError> {
         if leg.crossing().is_some() {
             return Ok(None);
@@ -277,6 +277,9 @@ impl Client {
         let mut extra = HeaderMap::new();
         insert(&mut extra, header::LAST_EVENT_ID, last);
         let reply = self.send(Method::GET, Some(leg), None, &extra, false).await?;
+        if passes(reply.status) {
+            return Err(UpstreamError::Status(reply.status));
+        }
         Ok((reply.is_success() && reply.media == Some(Media::Sse)).then_some(reply.body))
     }
 
@@ -399,6 +402,12 @@ fn answers(theirs: Option<&str>, id: &str, status: u16) -> bool {
         Some(raw) => raw.strip_prefix('"').and_then(|r| r.strip_suffix('"')) == Some(id),
         None => status >= 400,
     }
+}
+
+/// Whether a stream that is refused with this status may be had soon: of some there is one at a time, and the server may not have
+/// noticed yet that its last reader went away.
+fn passes(status: u16) -> bool {
+    matches!(status, 409 | 500..)
 }
 
 fn method_header(leg: &Leg, method: &str) -> HeaderMap {

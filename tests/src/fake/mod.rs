@@ -53,8 +53,19 @@ struct State {
     lists: BTreeMap<&'static str, Vec<serde_json::Value>>,
     /// Callers that are answered with 401.
     refused: BTreeSet<String>,
+    /// How many streams are still refused with 409.
+    busy: usize,
     /// Tools that only one caller has.
     grown: Vec<(String, serde_json::Value)>,
+}
+
+impl State {
+    /// Whether the stream that is asked for is to be taken for read already.
+    fn has_reader(&mut self) -> bool {
+        let left = self.busy.checked_sub(1);
+        self.busy = left.unwrap_or_default();
+        left.is_some()
+    }
 }
 
 impl Fake {
@@ -127,6 +138,11 @@ impl Fake {
     /// Forgets all sessions.
     pub fn forget(&self) {
         self.state().sessions.clear();
+    }
+
+    /// Takes the next streams that it is asked for (GET) to have a reader already: 409.
+    pub fn is_read(&self, times: usize) {
+        self.state().busy = times;
     }
 
     /// Everything that arrived, in the order in which it ended.

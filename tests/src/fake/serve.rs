@@ -155,6 +155,9 @@ impl Fake {
         if let Some(refused) = self.refused(request) {
             return refused;
         }
+        if self.state().has_reader() {
+            return error(409, request, -32000, "Conflict");
+        }
         let (sender, receiver) = mpsc::unbounded_channel::<Bytes>();
         // The head goes out with the first bytes.
         let _ = sender.send(Bytes::from_static(b": open\n\n"));
