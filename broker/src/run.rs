@@ -36,6 +36,8 @@ pub struct Options {
     pub public: TcpListener,
     /// For the filter: `/mcp`, `/resolve`, `/table`, `/changed`, `/healthz`.
     pub internal: TcpListener,
+    /// What may be read by whoever gets there: `/metrics`, `/healthz`, `/readyz`.
+    pub metrics: Option<TcpListener>,
     /// Every request on the internal port but `/healthz` carries it in `x-mcp-gateway-key`.
     pub key: String,
     /// Where other replicas reach the internal port of this one; `None` if they do not.
@@ -65,7 +67,7 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 ///
 /// Must be called within a Tokio runtime.
 pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker {
-    let Options { public, internal, key, advertised } = options;
+    let Options { public, internal, metrics, key, advertised } = options;
     let registry = Arc::new(Registry::start(gateway.clone()));
     let ending = CancellationToken::new();
     let (shared, news) = Shared::start(gateway.clone(), ending.clone());
@@ -86,6 +88,9 @@ pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker
     let tasks = TaskTracker::new();
     tasks.spawn(serve(public, downstream::public(Arc::clone(&app)), app.ending.clone()));
     tasks.spawn(serve(internal, downstream::internal(Arc::clone(&app)), app.ending.clone()));
+    if let Some(metrics) = metrics {
+        tasks.spawn(serve(metrics, downstream::metrics(Arc::clone(&app)), app.ending.clone()));
+    }
     tasks.spawn(sweep(Arc::clone(&app)));
     tasks.spawn(follow(Arc::clone(&app), news));
     Broker { app, tasks }

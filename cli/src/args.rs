@@ -149,6 +149,9 @@ pub(crate) struct BrokerArgs {
     /// The port for the filter in Envoy
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8091")]
     pub(crate) internal_listen: SocketAddr,
+    /// A port for /metrics, /healthz and /readyz alone, beside the public one
+    #[arg(long, value_name = "ADDR:PORT", env = "MCP_GATEWAY_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// What the filter proves itself with; the same file as for `render`
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,

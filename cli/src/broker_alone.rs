@@ -30,16 +30,21 @@ pub(crate) async fn run(args: BrokerArgs) -> Result<(), Failure> {
         () = signals.next() => return Ok(()),
     };
     let (public, internal) = (bind(args.listen)?, bind(args.internal_listen)?);
+    let metrics = args.metrics_listen.map(bind).transpose()?;
+    let metrics_address = metrics.as_ref().map(address).transpose()?;
     let (public_address, internal_address) = (address(&public)?, address(&internal)?);
     let (gateway, followed) = watch::channel(Arc::new(first));
     let advertised = args.advertise.map(|address| SocketAddr::new(address, internal_address.port()));
-    let broker = broker::start(followed, Options { public, internal, key, advertised });
+    let broker = broker::start(followed, Options { public, internal, metrics, key, advertised });
     let mut status = broker.status();
     let told = servers::introduce(&mut status).await;
     servers::tell_store(&broker).await;
     console::say(&format!("Broker, for the filter: {internal_address}"));
     console::say(&format!("MCP endpoint without Envoy: http://{public_address}/mcp"));
     console::say(&format!("Status: http://{public_address}/status"));
+    if let Some(address) = metrics_address {
+        console::say(&format!("Metrics: http://{address}/metrics"));
+    }
     let reporting = tokio::spawn(servers::report(status, told));
 
     loop {

@@ -68,7 +68,8 @@ async fn start(args: RunArgs) -> Result<Running, Failure> {
     let changes = Changes::follow(source, declaration.clone())?;
     let declared = Arc::new(routed(declaration.gateway));
     let (gateway, followed) = watch::channel(Arc::clone(&declared));
-    let broker = broker::start(followed, Options { public, internal, key: layout.key.clone(), advertised: None });
+    let broker =
+        broker::start(followed, Options { public, internal, metrics: None, key: layout.key.clone(), advertised: None });
     let rendered = render(&declared, &layout);
     let sink = Folder::private(folder.path());
     let unwritten = |error| format!("error: {} cannot be written: {error}", folder.path().display());

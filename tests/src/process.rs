@@ -178,7 +178,12 @@ impl Running {
         let fields: Vec<_> = tail.split(' ').collect();
         let (state, parent, since) = (*fields.first()?, fields.get(1)?.parse().ok()?, *fields.get(19)?);
         let threads: u32 = fields.get(17)?.parse().ok()?;
-        (state != "Z" || threads > 1).then(|| Self { pid, parent, command: command.to_owned(), since: since.to_owned() })
+        (state != "Z" || threads > 1).then(|| Self {
+            pid,
+            parent,
+            command: command.to_owned(),
+            since: since.to_owned(),
+        })
     }
 
     fn is(&self, other: &Self) -> bool {

@@ -42,6 +42,26 @@ async fn versions(site: &Site<'_>) -> BTreeMap<String, String> {
 }
 
 #[test]
+fn prometheus_finds_brokers_and_controllers_by_their_annotations() {
+    kubernetes::test(async |cluster| {
+        let site = Site::new(cluster, Mode::WasmPlugin).await;
+        let own: Value = serde_json::from_str(&site.kubectl(&["get", "pods", "-o", "json"]).await).expect("JSON");
+        let system = cluster.kubectl(&["-n", "mcp-system", "get", "pods", "-o", "json"]).await.json();
+        let pods = [own["items"].as_array(), system["items"].as_array()].into_iter().flatten().flatten();
+        let mut found = String::new();
+        for pod in pods.filter(|pod| pod["metadata"]["annotations"]["prometheus.io/scrape"] == "true") {
+            let [port, path] = ["prometheus.io/port", "prometheus.io/path"]
+                .map(|name| pod["metadata"]["annotations"][name].as_str().expect("is there"));
+            let address = pod["status"]["podIP"].as_str().expect("it runs");
+            let metrics = Http::new().try_get(&format!("http://{address}:{port}{path}")).await.expect("it answers");
+            found.push_str(metrics.text());
+        }
+        assert!(found.contains("mcp_gateway_servers{"), "{found}");
+        assert!(found.contains("mcp_gateway_controller_leader 1"), "{found}");
+    });
+}
+
+#[test]
 fn when_nothing_changes_nothing_is_written() {
     kubernetes::test(async |cluster| {
         let site = Site::new(cluster, Mode::WasmPlugin).await;

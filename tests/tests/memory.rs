@@ -124,7 +124,7 @@ async fn start(servers: &[(&str, &Server)]) -> (Broker, String) {
     let listen = async || TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let (public, internal) = (listen().await, listen().await);
     let address = public.local_addr().expect("it has an address");
-    let options = Options { public, internal, key: "key".to_owned(), advertised: None };
+    let options = Options { public, internal, metrics: None, key: "key".to_owned(), advertised: None };
     let broker = broker::start(watch::channel(Arc::new(gateway)).1, options);
     let mut status = broker.status();
     let ready = status.wait_for(|all| all.servers.iter().all(|server| server.state == broker::status::State::Ready));

@@ -105,6 +105,17 @@ pub(crate) fn public(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// The port for Prometheus: nothing of a client's or a server's can be had there.
+pub(crate) fn metrics(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/metrics", get(operator::metrics))
+        .route("/healthz", get(operator::healthz))
+        .route("/readyz", get(operator::readyz))
+        .method_not_allowed_fallback(operator::method_not_allowed)
+        .fallback(operator::not_found)
+        .with_state(app)
+}
+
 /// The internal port: for the filter.
 pub(crate) fn internal(app: Arc<App>) -> Router {
     use axum::middleware::from_fn_with_state;

@@ -42,7 +42,10 @@ pub(crate) async fn rig_of(gateway: Arc<Gateway>) -> Rig {
     let rig = Rig {
         public: format!("http://{}", public.local_addr().unwrap()),
         internal: format!("http://{}", internal.local_addr().unwrap()),
-        broker: broker::start(followed, Options { public, internal, key: KEY.to_owned(), advertised: None }),
+        broker: broker::start(
+            followed,
+            Options { public, internal, metrics: None, key: KEY.to_owned(), advertised: None },
+        ),
         http: reqwest::Client::builder().no_proxy().build().unwrap(),
         config,
     };

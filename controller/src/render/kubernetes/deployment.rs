@@ -1,6 +1,6 @@
 //! The broker's `Deployment`.
 
-use super::names::{HTTP_PORT, INTERNAL_PORT, Names};
+use super::names::{HTTP_PORT, INTERNAL_PORT, METRICS_PORT, Names};
 use super::object::{Object, Step, broker_labels};
 use crate::model::Instance;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub(super) fn deployment(instance: &Instance, names: &Names) -> Object {
         "selector": { "matchLabels": labels },
         // No broker goes before another is ready to take its place.
         "strategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } },
-        "template": { "metadata": { "labels": labels }, "spec": pod(instance, names) },
+        "template": { "metadata": { "labels": labels, "annotations": scraped() }, "spec": pod(instance, names) },
     });
     Object::new(
         Step::Broker,
@@ -31,6 +31,15 @@ pub(super) fn deployment(instance: &Instance, names: &Names) -> Object {
         &instance.owner,
         json!({ "spec": spec }),
     )
+}
+
+/// What Prometheus goes by as Istio's samples set it up; an Istio sidecar, too.
+fn scraped() -> Value {
+    json!({
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": METRICS_PORT.to_string(),
+        "prometheus.io/path": "/metrics",
+    })
 }
 
 fn pod(instance: &Instance, names: &Names) -> Value {
@@ -85,12 +94,15 @@ fn container(instance: &Instance, names: &Names) -> Value {
                 "name": "MCP_GATEWAY_SESSION_KEY",
                 "valueFrom": { "secretKeyRef": { "name": names.key_secret().name, "key": "session" } },
             },
+            // An image that is older than the controller knows no such argument.
+            { "name": "MCP_GATEWAY_METRICS_LISTEN", "value": format!("0.0.0.0:{METRICS_PORT}") },
             // Where the other replicas pass on what belongs to this one.
             { "name": "MCP_GATEWAY_ADVERTISE", "valueFrom": { "fieldRef": { "fieldPath": "status.podIP" } } },
         ],
         "ports": [
             { "name": "http", "containerPort": HTTP_PORT, "protocol": "TCP" },
             { "name": "internal", "containerPort": INTERNAL_PORT, "protocol": "TCP" },
+            { "name": "http-metrics", "containerPort": METRICS_PORT, "protocol": "TCP" },
         ],
         "startupProbe": probe("/healthz", 1, 60),
         "livenessProbe": probe("/healthz", 10, 3),

@@ -4,10 +4,12 @@ use crate::model::{Instance, ObjectName, Upstream};
 use protocol::http::INTERNAL_HOST;
 use sha2::{Digest, Sha256};
 
-/// The broker's port for operators: health, status, metrics.
+/// The broker's port for the controller: status, and the endpoint without the filter.
 pub(super) const HTTP_PORT: u16 = 8090;
 /// The broker's port for the filter.
 pub(super) const INTERNAL_PORT: u16 = 8091;
+/// The broker's port for Prometheus.
+pub(super) const METRICS_PORT: u16 = 8092;
 
 /// Names of the objects of one gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Who may connect to the broker.
 
-use super::names::{HTTP_PORT, INTERNAL_PORT, Names};
+use super::names::{HTTP_PORT, INTERNAL_PORT, METRICS_PORT, Names};
 use super::object::{Object, Step, broker_labels};
 use crate::model::Instance;
 use serde_json::{Value, json};
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 /// The port that ambient mesh carries everything over (HBONE); what is inside it is the mesh's to check.
 const HBONE_PORT: u16 = 15008;
 
-/// The filter's port is for the gateway's own pods, the operators' for the controller. Probes come from the node, which no
-/// network policy keeps out.
+/// The filter's port is for the gateway's own pods, the endpoint without the filter for the controller; metrics may be read by anybody.
+/// Probes come from the node, which no network policy keeps out.
 pub(super) fn network_policy(instance: &Instance, names: &Names) -> Object {
     let gateway =
         peer(&instance.gateway.namespace, &json!({ "gateway.networking.k8s.io/gateway-name": instance.gateway.name }));
@@ -21,6 +21,7 @@ pub(super) fn network_policy(instance: &Instance, names: &Names) -> Object {
         "ingress": [
             { "from": [gateway], "ports": ports(&[INTERNAL_PORT, HBONE_PORT]) },
             { "from": [controller], "ports": ports(&[HTTP_PORT, HBONE_PORT]) },
+            { "ports": ports(&[METRICS_PORT]) },
         ],
     });
     Object::new(

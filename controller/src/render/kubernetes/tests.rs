@@ -232,6 +232,18 @@ fn the_filters_port_is_for_the_gateways_pods_alone() {
 }
 
 #[test]
+fn anybody_may_read_metrics_and_nothing_else() {
+    let objects = render(&instance(Mode::WasmPlugin));
+    let ingress = find(&objects, "NetworkPolicy", "main-broker")["spec"]["ingress"].as_array().unwrap().clone();
+    let open: Vec<_> = ingress.iter().filter(|rule| rule.get("from").is_none()).collect();
+    assert_eq!(open, [&json!({ "ports": [{ "port": 8092, "protocol": "TCP" }] })]);
+    let pod = &find(&objects, "Deployment", "main-broker")["spec"]["template"];
+    assert_eq!(pod["metadata"]["annotations"]["prometheus.io/port"], "8092");
+    let listens = json!({ "name": "MCP_GATEWAY_METRICS_LISTEN", "value": "0.0.0.0:8092" });
+    assert!(pod["spec"]["containers"][0]["env"].as_array().unwrap().contains(&listens));
+}
+
+#[test]
 fn what_the_target_does_to_requests_is_done_to_calls_too() {
     let mut instance = instance(Mode::WasmPlugin);
     let modifier = json!({
