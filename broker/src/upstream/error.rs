@@ -103,7 +103,11 @@ impl UpstreamError {
 fn status_hint(status: u16) -> &'static str {
     match status {
         300..=399 => ", a redirect, which is not followed; name the address that it leads to instead",
-        401 | 403 => "; give it the credentials that it wants (headers; in Kubernetes credentialRef)",
+        401 => "; give it the credentials that it wants (headers; in Kubernetes credentialRef)",
+        403 => {
+            "; give it the credentials that it wants (headers; in Kubernetes credentialRef), or let it accept the host name that it is called by"
+        }
+        421 => "; let it accept the host name that it is called by",
         404 | 405 => "; check its path",
         _ => "",
     }

@@ -63,7 +63,10 @@ pub fn convert(yaml: &str) -> Result<Converted, String> {
 
 /// The resources that a YAML file holds, those in lists too. An error says why it is no YAML.
 pub fn resources(yaml: &str) -> Result<Vec<Value>, String> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(yaml).map_err(|error| error.to_string())?;
+    // What kubectl takes for text is text: `y` and `n` are labels like others.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple_with_options(yaml, options).map_err(|error| error.to_string())?;
     let resources = documents.into_iter().flat_map(|document| match document.get("items") {
         Some(Value::Array(items)) if document["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) => {
             items.clone()

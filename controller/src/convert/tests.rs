@@ -238,6 +238,22 @@ just text
 }
 
 #[test]
+fn text_that_yaml_once_took_for_truth_stays_text() {
+    let result = converted(
+        "
+apiVersion: mcp.kuadrant.io/v1
+kind: MCPServerRegistration
+metadata: {name: a, labels: {axis: y, country: no, critical: \"true\"}}
+spec: {targetRef: {name: r}}
+",
+    );
+    let labels = json!({"axis": "y", "country": "no", "critical": "true"});
+    assert_eq!(result.resources[0]["metadata"]["labels"], labels);
+    let again = converted(&super::yaml(&result.resources[0]).replace("mcpgateway.dev/v1alpha1", "mcp.kuadrant.io/v1"));
+    assert_eq!(again.resources[0]["metadata"]["labels"], labels);
+}
+
+#[test]
 fn what_is_no_yaml_is_an_error() {
     assert!(convert("a: [").is_err());
 }

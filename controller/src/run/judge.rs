@@ -20,8 +20,8 @@ pub(super) struct Facts {
     pub(super) failed: Option<Verdict>,
     /// By server: what could not be applied for it alone.
     pub(super) server_failures: BTreeMap<String, Verdict>,
-    /// Whether its `Gateway` is programmed.
-    pub(super) gateway_programmed: bool,
+    /// What is said of its `Gateway`.
+    pub(super) gateway: Said,
     /// What the module's registry says, if it has no module.
     pub(super) module_error: Option<String>,
     /// What is said of the endpoint's route.
@@ -110,8 +110,15 @@ pub(super) fn extension_programmed(outcome: &ExtensionOutcome, facts: Option<&Fa
         let why = facts.module_error.as_deref().unwrap_or("its registry has not answered yet");
         return Verdict::no(reason::MODULE_UNAVAILABLE, format!("There is no module for the filter: {why}"));
     }
-    if !facts.gateway_programmed {
-        return Verdict::no(reason::GATEWAY_NOT_PROGRAMMED, "The Gateway is not programmed.");
+    match &facts.gateway {
+        Said::Accepted => {}
+        Said::Nothing => {
+            let message = "The Gateway is not programmed: Istio has not said anything of it yet.";
+            return Verdict::no(reason::GATEWAY_NOT_PROGRAMMED, message);
+        }
+        Said::Refused(why) => {
+            return Verdict::no(reason::GATEWAY_NOT_PROGRAMMED, format!("The Gateway is not programmed: {why}"));
+        }
     }
     match &facts.endpoint_route {
         Said::Accepted => {}
@@ -140,7 +147,12 @@ pub(super) fn extension_ready(outcome: &ExtensionOutcome, programmed: &Verdict, 
     }
     let reports = facts.reports();
     if reports.is_empty() {
-        return Verdict::no(reason::FILTER_MISSING, "No filter of the Gateway has reported to a broker yet.");
+        let label = outcome.instance.as_ref().map(|instance| instance.gateway.name.as_str()).unwrap_or_default();
+        let message = format!(
+            "No filter of the Gateway has reported to a broker yet. If that lasts: its pods need the label gateway.networking.k8s.io/gateway-name: \
+             {label} if others than Istio deploy them, and their log tells whether they could pull the module."
+        );
+        return Verdict::no(reason::FILTER_MISSING, message);
     }
     let outdated: Vec<_> = reports.iter().filter(|(_, current)| !**current).map(|(filter, _)| *filter).collect();
     if !outdated.is_empty() {

@@ -27,6 +27,7 @@
 
 mod apply;
 mod contents;
+mod gateway;
 mod judge;
 mod lease;
 mod metrics;

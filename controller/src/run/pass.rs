@@ -10,7 +10,7 @@ use super::routes::{self, Routes, sooner};
 use super::selections::Selection;
 use super::status::{self, Conditions};
 use super::watch::Watches;
-use super::{contents, prune, report, secrets};
+use super::{contents, gateway, prune, report, secrets};
 use crate::model::{Instance, ObjectName};
 use crate::render::kubernetes::{Names, Object, ServerNames, Step, render, route};
 use crate::source::kubernetes::{Asked, Defaults, Interpretation, Kind, Verdict, World, interpret, reason};
@@ -229,7 +229,7 @@ impl Passes {
             config: config.version,
             failed: of_gateway.into_iter().next().map(|(_, failure, _)| failure),
             server_failures: server_failures.collect(),
-            gateway_programmed: gateway_programmed(world, &instance.gateway),
+            gateway: gateway::said(world, &instance.gateway),
             module_error,
             port: listener_port(world, instance),
             endpoint_route: routes::said(world, &endpoint, instance),
@@ -413,12 +413,6 @@ fn no_kind(kind: Kind) -> Verdict {
         kind.api_version()
     );
     Verdict::no(reason::UNSUPPORTED_VERSION, message)
-}
-
-fn gateway_programmed(world: &World, gateway: &ObjectName) -> bool {
-    let Some(gateway) = world.get(Kind::Gateway, gateway) else { return false };
-    let conditions = gateway.data["status"]["conditions"].as_array();
-    conditions.into_iter().flatten().any(|condition| condition["type"] == "Programmed" && condition["status"] == "True")
 }
 
 /// Whom to ask about each gateway.

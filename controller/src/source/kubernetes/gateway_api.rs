@@ -218,15 +218,27 @@ pub(super) struct ServiceEntry {
     pub(super) hosts: Vec<String>,
     #[serde(default)]
     pub(super) ports: Vec<EntryPort>,
+    #[serde(default)]
+    pub(super) endpoints: Vec<EntryEndpoint>,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct EntryPort {
     #[serde(default)]
     pub(super) name: String,
     pub(super) number: u16,
     #[serde(default)]
     pub(super) protocol: String,
+    pub(super) target_port: Option<u16>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct EntryEndpoint {
+    #[serde(default)]
+    pub(super) address: String,
+    #[serde(default)]
+    pub(super) ports: BTreeMap<String, u16>,
 }
 
 /// `spec` of a `BackendTLSPolicy`.

@@ -4,8 +4,12 @@ use super::gateway_api::{GROUP, Gateway, Listener, Service};
 use super::kind::Kind;
 use super::world::{World, spec};
 use crate::model::ObjectName;
+use kube::ResourceExt as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// Istio's annotation that gives the Deployment and Service of a Gateway another name.
+const NAME_OVERRIDE: &str = "gateway.istio.io/name-override";
 
 /// Whether a listener of `gateway` takes `HTTPRoute`s of `namespace` (`allowedRoutes`).
 pub(super) fn allows(world: &World, gateway: &ObjectName, listener: &Listener, namespace: &str) -> bool {
@@ -45,12 +49,16 @@ pub(super) fn covers(hostname: Option<&str>, host: &str) -> bool {
 pub(super) fn envoy_port(world: &World, name: &ObjectName, gateway: &Gateway, listener: &Listener) -> u16 {
     let domain = &world.defaults.cluster.domain;
     let addressed = gateway.addresses.iter().filter_map(|address| {
-        let (service, rest) = address.value.split_once('.')?;
+        // Istio takes a name without dots for a Service beside the Gateway.
+        let Some((service, rest)) = address.value.split_once('.') else {
+            return Some(ObjectName { namespace: name.namespace.clone(), name: address.value.clone() });
+        };
         let namespace = rest.strip_suffix(domain)?.strip_suffix(".svc.")?;
         Some(ObjectName { namespace: namespace.to_owned(), name: service.to_owned() })
     });
     // What Istio makes by itself.
-    let own = format!("{}-{}", name.name, gateway.gateway_class_name);
+    let given = world.get(Kind::Gateway, name).and_then(|gateway| gateway.annotations().get(NAME_OVERRIDE).cloned());
+    let own = given.unwrap_or_else(|| format!("{}-{}", name.name, gateway.gateway_class_name));
     let own = ObjectName { namespace: name.namespace.clone(), name: own };
     let mut services = addressed.chain([own]).filter_map(|service| world.get(Kind::Service, &service));
     let mapped = services.find_map(|service| {

@@ -1,8 +1,8 @@
 //! Where a registration's target leads.
 
 use super::gateway_api::{
-    BackendRef, BackendTlsPolicy, EntryPort, GROUP, HttpRoute, ISTIO, ParentRef, Rule, Service, ServiceEntry,
-    ServicePort,
+    BackendRef, BackendTlsPolicy, EntryEndpoint, EntryPort, GROUP, HttpRoute, ISTIO, ParentRef, Rule, Service,
+    ServiceEntry, ServicePort,
 };
 use super::grants::{Referrer, permitted};
 use super::kind::Kind;
@@ -145,8 +145,8 @@ impl Lookup<'_> {
         let entry: ServiceEntry = spec(entry).map_err(invalid)?;
         let host = entry.hosts.first().filter(|host| !host.contains('*'));
         let host = host.ok_or_else(|| invalid("its first host has a wildcard: one host has to be named".into()))?;
-        let place = entry_place(host, &entry.ports, port).ok_or_else(|| no_port(Kind::ServiceEntry, name, port))?;
-        let reference = json!({ "group": ISTIO, "kind": "Hostname", "name": host, "port": place.port });
+        let (place, port) = entry_place(host, &entry, port).ok_or_else(|| no_port(Kind::ServiceEntry, name, port))?;
+        let reference = json!({ "group": ISTIO, "kind": "Hostname", "name": host, "port": port });
         self.one(place, reference)
     }
 
@@ -188,7 +188,8 @@ impl Lookup<'_> {
         let mut rewritten = rewrite(rule, path);
         let host = rewritten.host.take().unwrap_or_else(|| place.host.clone());
         if !place.tls && host != place.host {
-            place.address = Some(std::mem::replace(&mut place.host, host.clone()));
+            let own = std::mem::replace(&mut place.host, host.clone());
+            place.address.get_or_insert(own);
         }
         let mut found = Found::new(place.url(&rewritten.path), None);
         found.ca = place.ca.clone();
@@ -267,16 +268,17 @@ impl Lookup<'_> {
     fn hostname(&self, backend: &BackendRef) -> Place {
         let entries = self.world.all(Kind::ServiceEntry).filter_map(|(_, entry)| spec::<ServiceEntry>(entry).ok());
         let named = entries.filter(|entry| entry.hosts.contains(&backend.name));
-        let known = named.filter_map(|entry| entry_place(&backend.name, &entry.ports, backend.port)).next();
+        let known = named.filter_map(|entry| entry_place(&backend.name, &entry, backend.port)).next();
         let port = backend.port.unwrap_or(443);
-        known.unwrap_or_else(|| Place {
+        let unknown = || Place {
             host: backend.name.clone(),
             address: None,
             port,
             tls: port == 443,
             tls_by_policy: false,
             ca: None,
-        })
+        };
+        known.map_or_else(unknown, |(place, _)| place)
     }
 
     fn service_place(&self, name: &ObjectName, port: Option<u16>) -> Option<Place> {
@@ -338,13 +340,28 @@ fn is_tls(port: &ServicePort) -> bool {
     by_protocol || (port.app_protocol.is_none() && (port.name == "https" || port.name.starts_with("https-")))
 }
 
-fn entry_place(host: &str, ports: &[EntryPort], port: Option<u16>) -> Option<Place> {
+/// The broker's way to a host of a `ServiceEntry`, and the number of its port there.
+fn entry_place(host: &str, entry: &ServiceEntry, port: Option<u16>) -> Option<(Place, u16)> {
     let port = match port {
-        Some(port) => ports.iter().find(|known| known.number == port)?,
-        None => the_one(ports, |port| &port.name)?,
+        Some(port) => entry.ports.iter().find(|known| known.number == port)?,
+        None => the_one(&entry.ports, |port| &port.name)?,
     };
     let tls = ["HTTPS", "TLS"].contains(&port.protocol.to_ascii_uppercase().as_str());
-    Some(Place { host: host.to_owned(), address: None, port: port.number, tls, tls_by_policy: false, ca: None })
+    let mut place =
+        Place { host: host.to_owned(), address: None, port: port.number, tls, tls_by_policy: false, ca: None };
+    // No name server may know the host, as only the mesh has to. With TLS a ServiceEntry of ours stands for it, which goes by DNS.
+    if let Some((address, number)) = endpoint(&entry.endpoints, port).filter(|_| !tls) {
+        place.address = Some(address.to_owned());
+        place.port = number;
+    }
+    Some((place, port.number))
+}
+
+/// Where the first endpoint is that has an address on the network.
+fn endpoint<'a>(endpoints: &'a [EntryEndpoint], port: &EntryPort) -> Option<(&'a str, u16)> {
+    let endpoint = endpoints.iter().find(|endpoint| !endpoint.address.is_empty() && !endpoint.address.contains('/'))?;
+    let own = endpoint.ports.get(&port.name).copied();
+    Some((&endpoint.address, own.or(port.target_port).unwrap_or(port.number)))
 }
 
 /// The only port; of several the one that is called so.

@@ -249,6 +249,33 @@ fn what_a_target_lacks_or_has_too_many_of_is_told() {
 }
 
 #[test]
+fn the_broker_goes_where_a_service_entrys_endpoint_is_as_no_name_server_may_know_the_host() {
+    let server = |endpoints: Value, protocol: &str| {
+        let ports = json!([{ "number": 80, "name": "http", "protocol": protocol, "targetPort": 9000 }]);
+        let mut stage = Stage::new();
+        stage
+            .add(json!({
+                "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+                "metadata": { "namespace": "team", "name": "machine" },
+                "spec": { "hosts": ["machine.example"], "ports": ports, "resolution": "STATIC", "endpoints": endpoints },
+            }))
+            .add(registration("machine", 1, json!({ "targetRef": { "kind": "ServiceEntry", "name": "machine" } })));
+        let server = stage.interpret().main().servers[0].clone();
+        if let Some(Backend::Refs { refs, .. }) = &server.backend {
+            assert_eq!(refs[0]["port"], 80, "Envoy's is that of the ServiceEntry");
+        }
+        (server.server.url, server.server.address)
+    };
+    let own = json!([{ "address": "10.0.0.7", "ports": { "http": 8000 } }, { "address": "10.0.0.8" }]);
+    let at = |url: &str, address: Option<&str>| (url.to_owned(), address.map(str::to_owned));
+    assert_eq!(server(own, "HTTP"), at("http://machine.example:8000/mcp", Some("10.0.0.7")));
+    let ports = json!([{ "address": "unix:///run/mcp" }, { "address": "10.0.0.8" }]);
+    assert_eq!(server(ports, "HTTP"), at("http://machine.example:9000/mcp", Some("10.0.0.8")));
+    assert_eq!(server(json!([]), "HTTP"), at("http://machine.example/mcp", None));
+    assert_eq!(server(json!([{ "address": "10.0.0.8" }]), "HTTPS"), at("https://machine.example:80/mcp", None));
+}
+
+#[test]
 fn a_registration_of_the_other_group_works_as_it_stands() {
     let mut stage = Stage::new();
     stage.add(route("team", "weather", json!({ "backendRefs": [{ "name": "weather", "port": 9000 }] })));

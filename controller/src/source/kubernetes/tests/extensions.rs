@@ -129,3 +129,28 @@ fn a_module_that_only_istiods_own_extensions_can_pull_is_refused_in_envoy_filter
         refused.message
     );
 }
+
+#[test]
+fn the_port_of_a_gateways_pods_is_that_of_its_service_whatever_names_that() {
+    let port = |service: &str, change: &dyn Fn(&mut Value)| {
+        let mut stage = Stage::new();
+        let all = json!({ "namespaces": { "from": "All" } });
+        let listener = json!({ "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": all });
+        let mut front = gateway("istio", json!([listener]));
+        change(&mut front);
+        stage.without("Gateway").add(front).add(json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": { "namespace": "gateway-system", "name": service },
+            "spec": { "ports": [{ "port": 80, "targetPort": 8080 }] },
+        }));
+        stage.interpret().main().listener.port
+    };
+    let addressed =
+        |address: &'static str| move |front: &mut Value| front["spec"]["addresses"] = json!([{ "value": address }]);
+    assert_eq!(port("front-istio", &|_| ()), 8080);
+    assert_eq!(port("ingress", &addressed("ingress.gateway-system.svc.cluster.local")), 8080);
+    assert_eq!(port("ingress", &addressed("ingress")), 8080);
+    let named =
+        |front: &mut Value| front["metadata"]["annotations"] = json!({ "gateway.istio.io/name-override": "edge" });
+    assert_eq!(port("edge", &named), 8080);
+    assert_eq!(port("somebody-elses", &|_| ()), 80);
+}
