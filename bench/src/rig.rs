@@ -92,7 +92,8 @@ impl Rig {
         written.map_err(|error| format!("error: {} cannot be written: {error}", folder.path().display()))?;
 
         let (sender, receiver) = watch::channel(Arc::new(gateway));
-        let broker = broker::start(receiver, Options { public, internal, key: layout.key, advertised: None });
+        let broker =
+            broker::start(receiver, Options { public, internal, metrics: None, key: layout.key, advertised: None });
         let envoy = Envoy::start(&parts.envoy, &folder.path().join(BOOTSTRAP_FILE), &admin).await?;
         servers_ready(&broker).await?;
         let (filter, plain) = (envoy.listener("mcp").await?, envoy.listener(plain::PLAIN).await?);
