@@ -112,6 +112,39 @@ async fn processes_are_bounded_and_the_one_that_nobody_uses_makes_room() {
 }
 
 #[tokio::test]
+async fn processes_are_bounded_while_they_are_started_too() {
+    let mut server = process(&[], Sharing::Session);
+    of(&mut server).max_processes = 2;
+    let client = Client::new(&server).unwrap();
+    let opened = futures::future::join_all((0..5).map(async |_| open(&client, json!({})).await)).await;
+    let refused = opened.iter().filter(|opened| opened.is_err()).count();
+    assert_eq!(refused, 3, "{opened:?}");
+    let busy = UpstreamError::Busy("processes in use (maxProcesses)", 2);
+    assert!(opened.iter().all(|opened| opened.as_ref().err().is_none_or(|error| *error == busy)), "{opened:?}");
+}
+
+#[tokio::test]
+async fn a_process_that_ends_at_once_is_started_ever_more_seldom() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut server = process(&[], Sharing::Session);
+    of(&mut server).program = "sh".to_owned();
+    of(&mut server).args = vec!["-c".to_owned(), format!("date +%s%3N >>'{}'; exit 7", log.path().display())];
+    let client = Client::new(&server).unwrap();
+    let leg = Leg::Modern(broker::upstream::Envelope::gateway());
+    let starts = until("it was started again and again", async || {
+        let _ = client.request(&leg, "server/discover", None).await;
+        let error = open(&client, json!({})).await.unwrap_err();
+        assert!(matches!(error, UpstreamError::Exited(_, 7)), "{error:?}");
+        let starts = std::fs::read_to_string(log.path()).unwrap();
+        let starts: Vec<u64> = starts.lines().map(|milliseconds| milliseconds.parse().unwrap()).collect();
+        (starts.len() >= 7).then_some(starts)
+    })
+    .await;
+    // Each time once in either era, after 250 ms, 500 ms, 1 s, or more.
+    assert!(starts[6] - starts[5] >= 1000, "{starts:?}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_started_is_told_and_tried_again_later() {
     let mut server = process(&[], Sharing::Session);
     of(&mut server).program = "no-such-program".to_owned();

@@ -76,10 +76,14 @@ impl FromServer {
         let id = id.filter(|id| id.get() != "null");
         let Some(method) = method else {
             let in_result: Inner<'_> = result.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-            return (result.is_some() || error.is_some()).then(|| Self::Response {
-                id: id.and_then(|id| number(text, id)),
-                subscription: subscription(text, &in_result),
-            });
+            let subscription = subscription(text, &in_result);
+            let response = |id| Self::Response { id, subscription };
+            return match id {
+                // What has an id that none of ours looks like answers nothing.
+                Some(id) if result.is_some() || error.is_some() => number(text, id).map(Some).map(response),
+                Some(_) => None,
+                None => error.map(|_| response(None)),
+            };
         };
         if let Some(id) = id {
             return Some(Self::Request { id: id.get().to_owned(), method });
@@ -165,7 +169,8 @@ mod tests {
             foreign,
             FromServer::Notification { method: "notifications/progress".into(), about: About::default() }
         );
-        for none in ["{}", "<html>", "5", r#"{"id":1}"#, "[]"] {
+        let foreign = [r#"{"id":"theirs","result":{}}"#, r#"{"id":"theirs","error":{}}"#, r#"{"id":null,"result":{}}"#];
+        for none in foreign.into_iter().chain(["{}", "<html>", "5", r#"{"id":1}"#, "[]"]) {
             assert_eq!(FromServer::read(none), None, "{none}");
         }
     }

@@ -61,6 +61,8 @@ struct State {
     modern: Option<Arc<Slot>>,
     shared: Option<Arc<Slot>>,
     sessions: HashMap<String, Session>,
+    /// Processes of sessions that are being started: they count, too.
+    starting: Vec<Arc<Slot>>,
     last_session: u64,
     /// A process that was tried in the modern era, to be tried in the legacy one.
     tried: Option<Arc<Slot>>,
@@ -73,6 +75,18 @@ struct Session {
     slot: Arc<Slot>,
     /// Tells it from others of the same process.
     number: u64,
+}
+
+/// A session's process that is being started.
+struct Starting<'a> {
+    inner: &'a Inner,
+    slot: Arc<Slot>,
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.inner.lock().starting.retain(|slot| !Arc::ptr_eq(slot, &self.slot));
+    }
 }
 
 /// Why processes could not be started lately.
@@ -207,9 +221,9 @@ impl Inner {
             Sharing::Shared => self.shared(tried).await,
             Sharing::Session => Arc::new(self.slot(Role::Session(params), tried).await),
         };
-        let initialized = match self.ready(&slot, false).await {
-            Ok(Some(initialized)) => initialized,
-            Ok(None) => return Err(UpstreamError::Closed),
+        let (initialized, _starting) = match self.ready(&slot, false).await {
+            Ok((Some(initialized), starting)) => (initialized, starting),
+            Ok((None, _)) => return Err(UpstreamError::Closed),
             Err(error) => {
                 if self.config.sharing == Sharing::Session {
                     slot.close();
@@ -255,14 +269,16 @@ impl Inner {
         handed_over.unwrap_or_else(|| Slot::new(role, &self.server, self.timeout_ms))
     }
 
-    /// Sees to it that a slot has its process.
-    async fn ready(self: &Arc<Self>, slot: &Arc<Slot>, own: bool) -> Result<Option<Arc<RawValue>>, UpstreamError> {
+    /// Sees to it that a slot has its process. One that had to be started is counted as such until what comes with it is dropped.
+    async fn ready(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        own: bool,
+    ) -> Result<(Option<Arc<RawValue>>, Option<Starting<'_>>), UpstreamError> {
         if self.closed.is_cancelled() {
             return Err(UpstreamError::Closed);
         }
-        if !slot.is_running() {
-            self.may_start(slot)?;
-        }
+        let starting = if slot.is_running() { None } else { self.may_start(slot)? };
         let starter = Starter {
             server: &self.server,
             config: &self.config,
@@ -274,7 +290,10 @@ impl Inner {
         let mut state = self.lock();
         match ready {
             Ok((initialized, started)) => {
-                state.failures = None;
+                // One that was only started may end at once.
+                if !started || initialized.is_some() {
+                    state.failures = None;
+                }
                 let watched = std::mem::replace(&mut state.watched, true);
                 drop(state);
                 if !watched {
@@ -283,7 +302,7 @@ impl Inner {
                 if started && !matches!(slot.role, Role::Session(_)) {
                     self.restarts.send_modify(|restarts| *restarts += 1);
                 }
-                Ok(initialized)
+                Ok((initialized, starting))
             }
             Err(error) => {
                 if !matches!(error, UpstreamError::Rpc { .. }) {
@@ -294,23 +313,18 @@ impl Inner {
         }
     }
 
-    /// Whether another process may be started: not right after failures, and not more than there may be. One that nobody uses
-    /// makes room.
-    fn may_start(&self, slot: &Arc<Slot>) -> Result<(), UpstreamError> {
-        let state = self.lock();
+    /// Makes room for another process: not right after failures, and not for more than there may be. One that nobody uses makes room.
+    fn may_start(&self, slot: &Arc<Slot>) -> Result<Option<Starting<'_>>, UpstreamError> {
+        let mut state = self.lock();
         if let Some(Failures { error, until, .. }) = &state.failures
             && Instant::now() < *until
         {
             return Err(error.clone());
         }
-        let Role::Session(_) = slot.role else { return Ok(()) };
-        let mut running: Vec<_> = state
-            .sessions
-            .values()
-            .map(|session| Arc::clone(&session.slot))
-            .filter(|other| other.is_running() && !Arc::ptr_eq(other, slot))
-            .collect();
-        drop(state);
+        let Role::Session(_) = slot.role else { return Ok(None) };
+        let of_sessions = state.sessions.values().map(|session| &session.slot).filter(|other| other.is_running());
+        let others = of_sessions.filter(|other| !state.starting.iter().any(|starting| Arc::ptr_eq(starting, other)));
+        let mut running: Vec<_> = others.chain(&state.starting).filter(|other| !Arc::ptr_eq(other, slot)).collect();
         running.sort_by_key(|slot| std::cmp::Reverse(slot.unused_for()));
         let most = self.config.max_processes;
         let surplus = (running.len() + 1).saturating_sub(most);
@@ -318,7 +332,9 @@ impl Inner {
         if made < surplus {
             return Err(UpstreamError::Busy("processes in use (maxProcesses)", most));
         }
-        Ok(())
+        state.starting.push(Arc::clone(slot));
+        drop(state);
+        Ok(Some(Starting { inner: self, slot: Arc::clone(slot) }))
     }
 
     /// The session of this id, as long as its process has not ended of its own accord.
