@@ -1,6 +1,6 @@
 //! What legacy clients post.
 
-use super::capabilities::capabilities;
+use super::capabilities;
 use super::endpoint::Posted;
 use super::internal::missing_session;
 use super::splice::Splice;
@@ -161,7 +161,7 @@ pub(super) async fn initialize(app: &Arc<App>, posted: &Posted<'_>) -> Result<Re
     let result = format!(
         "{{\"protocolVersion\":\"{}\",\"capabilities\":{},\"serverInfo\":{}{}}}",
         revision.as_str(),
-        capabilities(app, Era::Legacy),
+        capabilities::legacy(app, revision),
         gateway_info(),
         instructions(app, Era::Legacy, session.asks_back(), posted).await,
     );

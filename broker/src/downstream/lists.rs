@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use futures::future::join_all;
 use protocol::era::to_legacy::revision::{is_older, tool};
-use protocol::era::{Era, SERVER_INFO};
+use protocol::era::{Era, SERVER_INFO, needs_task};
 use protocol::error::{Refusal, code};
 use protocol::json::quote;
 use sha2::{Digest as _, Sha256};
@@ -45,7 +45,10 @@ pub(super) async fn legacy(app: &App, session: &Session, kind: Kind, posted: &Po
         Some((server.name().to_owned(), list.or_else(own)?))
     });
     let differing: HashMap<String, Arc<List>> = join_all(lists).await.into_iter().flatten().collect();
-    let items = posted.scope.shown(kind, view.catalog.list_for(Era::Legacy, kind, &differing));
+    let mut items = posted.scope.shown(kind, view.catalog.list_for(Era::Legacy, kind, &differing));
+    if kind == Kind::Tools && !session.revision.has_tasks() {
+        items = items.iter().filter(|item| !needs_task(item.json.get())).cloned().collect();
+    }
     let older = Some(session.revision).filter(|revision| kind == Kind::Tools && is_older(*revision));
     let page = page(app, Era::Legacy, kind, &items, posted.envelope.cursor.as_deref(), |json| tool(json, older?))?;
     Ok(format!("{{{},{page}}}", meta()))

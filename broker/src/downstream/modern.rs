@@ -1,6 +1,6 @@
 //! What modern clients post.
 
-use super::capabilities::capabilities;
+use super::capabilities;
 use super::endpoint::Posted;
 use super::legacy::{NO_COMPLETION, completed, instructions};
 use super::{App, elsewhere, extension, listen, lists, reply, tasks};
@@ -93,7 +93,7 @@ async fn discover(app: &App, posted: &Posted<'_>) -> String {
     lists::complete(&format!(
         "\"supportedVersions\":[{}],\"capabilities\":{}{},\"ttlMs\":0,\"cacheScope\":\"private\"",
         versions.join(","),
-        capabilities(app, Era::Modern),
+        capabilities::modern(app),
         instructions(app, Era::Modern, false, posted).await,
     ))
 }

@@ -22,7 +22,9 @@ pub const TASKS: &str = "io.modelcontextprotocol/tasks";
 /// What the servers declare to clients of one era, together.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Extensions {
-    /// Members of `capabilities`, each with a comma in front.
+    /// The member `tasks` of 2025-11-25, with a comma in front; nothing if no server has it.
+    pub tasks: String,
+    /// The other members of `capabilities`, each with a comma in front.
     pub members: String,
     /// By server: what of it is left out, and why.
     pub conflicts: BTreeMap<String, Vec<Conflict>>,
@@ -67,7 +69,7 @@ impl Extensions {
                 extensions.add(name, &Declarations::from([(APPS.to_owned(), settings.clone())]));
             }
         }
-        merged.members.extend(tasks.map(declaration));
+        merged.tasks.extend(tasks.map(declaration));
         for (member, union) in union {
             union.finish(member, &mut merged);
         }

@@ -23,7 +23,10 @@ async fn servers() -> Scripted {
         vec![match heard.method() {
             "initialize" if server == "without" => json!({"tools": {}}),
             "initialize" => legacy_capabilities(),
-            "tools/list" => json!({"result": {"tools": [{"name": "work", "inputSchema": {"type": "object"}}]}}),
+            "tools/list" => {
+                let long = json!({"name": "long", "inputSchema": {"type": "object"}, "execution": {"taskSupport": "required"}});
+                json!({"result": {"tools": [{"name": "work", "inputSchema": {"type": "object"}}, long]}})
+            }
             "tools/call" => json!({"result": {"task": task(&json!("one"))}}),
             "tasks/list" if server == "empty" => json!({"result": {"tasks": []}}),
             "tasks/list" if params["cursor"] == "page 2" => json!({"result": {"tasks": [task(&json!("two"))]}}),
@@ -47,6 +50,19 @@ async fn servers() -> Scripted {
 
 async fn over(servers: &Scripted, names: &[&str]) -> Rig {
     rig(names.iter().map(|name| servers.config(name, &format!("{name}_"))).collect()).await
+}
+
+#[tokio::test]
+async fn clients_of_revisions_without_tasks_are_told_of_none() {
+    let servers = servers().await;
+    let rig = over(&servers, &["a"]).await;
+    for (revision, has) in [("2025-03-26", false), ("2025-06-18", false), ("2025-11-25", true)] {
+        let client = rig.client_of(revision).await;
+        assert_eq!(client.initialized["capabilities"]["tasks"].is_object(), has, "{revision}");
+        let listed = client.ask(1, "tools/list", json!({})).await;
+        let names: Vec<_> = listed["result"]["tools"].as_array().unwrap().iter().map(|tool| &tool["name"]).collect();
+        assert_eq!(names, if has { &["a_work", "a_long"][..] } else { &["a_work"] }, "{revision}");
+    }
 }
 
 #[tokio::test]

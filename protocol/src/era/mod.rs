@@ -4,11 +4,13 @@ mod asked;
 pub mod from_legacy;
 pub mod from_modern;
 mod server_info;
+mod task;
 pub mod to_legacy;
 pub mod to_modern;
 
 pub use asked::Asked;
 pub use server_info::SERVER_INFO;
+pub use task::needs_task;
 
 use serde::{Deserialize, Serialize};
 

@@ -21,7 +21,7 @@ pub fn error(method: &str, server: &str, error: &str) -> String {
             let required = data.as_ref().and_then(|data| data.get("requiredCapabilities")).and_then(Object::read);
             let names: Vec<_> = required.iter().flat_map(Object::members).flat_map(named).collect();
             let names = if names.is_empty() { "a capability".to_owned() } else { names.join(", ") };
-            let message = format!("Server {server} needs {names} for this, which this client has not declared.");
+            let message = format!("Server {server} needs {names} for this, which this client does not offer.");
             (code::INVALID_REQUEST, message)
         }
         code::HEADER_MISMATCH => {

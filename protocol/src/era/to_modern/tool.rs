@@ -1,5 +1,6 @@
 //! Tools in lists.
 
+use crate::era::needs_task;
 use crate::json::Object;
 use crate::param_header;
 
@@ -9,8 +10,7 @@ use crate::param_header;
 /// Why not, for a person.
 pub fn tool(tool: &str) -> Result<(), String> {
     let object = Object::read(tool).ok_or("it is no object")?;
-    let execution = object.get("execution").and_then(Object::read);
-    if execution.and_then(|execution| execution.text("taskSupport")).as_deref() == Some("required") {
+    if needs_task(tool) {
         return Err("it runs only as a task of 2025-11-25, which the modern era has no form for".to_owned());
     }
     object.get("inputSchema").map_or(Ok(()), |schema| param_header::mirrored(schema).map(drop))
