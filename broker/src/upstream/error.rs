@@ -122,7 +122,7 @@ fn connect_reason(error: &reqwest::Error) -> &'static str {
         }
         let io = cause.downcast_ref::<std::io::Error>();
         match io.map(std::io::Error::kind) {
-            Some(ErrorKind::ConnectionRefused) => return "connection refused; is it running?",
+            Some(ErrorKind::ConnectionRefused) => return "connection refused; check that it runs",
             Some(ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => return "connection closed while opening it",
             Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => return "no route to its host",
             Some(ErrorKind::TimedOut) => return "its host does not answer",

@@ -43,9 +43,16 @@ async fn long_lists_come_in_pages() {
     }
     assert_eq!(pages, 3);
     assert_eq!(all, ["echo", "stream", "elicit", "wait", "grow", "t0", "t1", "t2", "t3", "t4", "t5"]);
-    for bad in ["made up", "cHJvbXB0czo0"] {
+    let long = "x".repeat(100_000);
+    for bad in
+        [json!("made up"), json!("cHJvbXB0czo0"), json!(long), json!(4), json!({"at": 4}), json!([]), json!(true)]
+    {
         let answer = client.ask(9, "tools/list", json!({"cursor": bad})).await;
-        assert_eq!(answer["error"]["code"], -32602);
+        assert_eq!(answer["error"]["code"], -32602, "{bad:.40}");
+    }
+    for none in [json!(null), json!("")] {
+        let first = client.ask(9, "tools/list", json!({"cursor": none})).await;
+        assert_eq!(names(&first, "tools"), all[..4]);
     }
 }
 

@@ -111,5 +111,5 @@ async fn a_closed_port_is_told_in_our_words() {
     let config = a.config("a", "");
     a.stop();
     let error = Client::new(&config).unwrap().open_session(&params()).await.unwrap_err();
-    assert_eq!(error.to_string(), "cannot be reached: connection refused; is it running?");
+    assert_eq!(error.to_string(), "cannot be reached: connection refused; check that it runs");
 }

@@ -13,7 +13,7 @@ async fn a_dead_server_fails_alone_and_comes_back() {
     let before = rig.sees_tools(Era::Legacy, &["x", "b_y"]).await;
     a.stop();
     let status = rig.is("a", State::Down).await;
-    assert_eq!(status.error.as_deref(), Some("the server cannot be reached: connection refused; is it running?"));
+    assert_eq!(status.error.as_deref(), Some("the server cannot be reached: connection refused; check that it runs"));
     assert_eq!(status.tools, 0);
     let down = rig.sees_tools(Era::Legacy, &["b_y"]).await;
     // Its names stay its own, and routes that were given out stay right.

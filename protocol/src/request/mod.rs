@@ -25,6 +25,9 @@ pub struct Reader {
     envelope: Envelope,
 }
 
+/// What no list gives as a cursor.
+pub const NO_CURSOR: &str = "?";
+
 /// What a message says about itself. Complete after [`Reader::finish`]; until then, what has been read so far.
 #[derive(Debug, Default, Clone)]
 pub struct Envelope {
@@ -44,7 +47,7 @@ pub struct Envelope {
     pub ref_name: Option<Text>,
     /// `params.ref` of `completion/complete`: `uri` of a resource or template.
     pub ref_uri: Option<Text>,
-    /// `params.cursor`.
+    /// `params.cursor`; [`NO_CURSOR`] for what is neither a string of readable length nor `null`.
     pub cursor: Option<String>,
     /// `params.level`.
     pub level: Option<String>,
@@ -236,7 +239,8 @@ impl Envelope {
             Mark::Uri => self.uri = name(),
             Mark::RefName => self.ref_name = name(),
             Mark::RefUri => self.ref_uri = name(),
-            Mark::Cursor => self.cursor = text(),
+            Mark::Cursor if found.raw == b"null" => self.cursor = None,
+            Mark::Cursor => self.cursor = Some(text().unwrap_or_else(|| NO_CURSOR.to_owned())),
             Mark::Level => self.level = text(),
             Mark::RequestId => self.request_id = scalar(),
             Mark::ProgressToken => self.progress_token = scalar(),
