@@ -1,7 +1,7 @@
 //! The broker as a whole: its start and its end.
 
 use crate::crossing::modern_client::LegacyServers;
-use crate::downstream::{self, App, Connections, Filters, Metrics};
+use crate::downstream::{self, App, Connections, Filters, Metrics, Readiness};
 use crate::peers::Peers;
 use crate::reaper;
 use crate::seal::random;
@@ -79,6 +79,7 @@ pub fn start(gateway: watch::Receiver<Arc<Gateway>>, options: Options) -> Broker
         gateway,
         peers: Peers::new(advertised, key.clone()),
         metrics: Metrics::default(),
+        readiness: Readiness::default(),
         filters: Filters::default(),
         connections: Connections::default(),
         key,

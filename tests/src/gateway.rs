@@ -152,7 +152,10 @@ impl Gateway {
     pub async fn settled(&self) {
         let http = Http::new();
         crate::until_told("every server has been asked", async || {
-            (http.try_get(&self.operator("/readyz")).await?.status == 200).then_some(())
+            (http.try_get(&self.operator("/readyz")).await?.status == 200).then_some(())?;
+            let status = self.status().await;
+            let asked = |server: &Value| server["state"] != "connecting";
+            (status["servers"].as_array()?.iter().all(asked) && asked(&status["sessionStore"])).then_some(())
         })
         .await;
         crate::until_told("the front serves", async || {

@@ -22,6 +22,7 @@ mod metrics;
 mod modern;
 mod notices;
 mod operator;
+mod readiness;
 mod relay;
 pub(crate) mod reply;
 mod scope;
@@ -33,6 +34,7 @@ mod virtual_servers;
 
 pub(crate) use filters::Filters;
 pub(crate) use metrics::Metrics;
+pub(crate) use readiness::Readiness;
 pub(crate) use sse::Connections;
 
 use crate::crossing::modern_client::LegacyServers;
@@ -58,6 +60,7 @@ pub(crate) struct App {
     pub(crate) legacy_servers: LegacyServers,
     pub(crate) peers: Peers,
     pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
     /// Those that ask for the table.
     pub(crate) filters: Filters,
     /// Clients of HTTP+SSE.

@@ -4,7 +4,7 @@ use super::filters::FilterStatus;
 use super::virtual_servers::{self, VirtualServerStatus};
 use super::{App, reply};
 use crate::session::shared::StoreStatus;
-use crate::status::{ServerStatus, State as ServerState, Status};
+use crate::status::{State as ServerState, Status};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -19,21 +19,21 @@ pub(super) async fn healthz() -> Response {
     text(200, "text/plain; charset=utf-8", "ok\n".to_owned())
 }
 
-/// `GET /readyz`: every server and the session store have been asked once, whatever they answered. Without the store the broker does as if
-/// there were none, so that makes it no less ready.
+/// `GET /readyz`: every server and the session store were asked once, whatever they answered, or have said nothing for long. It never
+/// becomes unready again: that would take a broker from its clients for a server that is new and silent. Without the store the broker does as
+/// if there were none, so that makes it no less ready.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
-    let connecting = |servers: &[ServerStatus]| servers.iter().any(|s| s.state == ServerState::Connecting);
+    let asks_servers = app.registry.status().borrow().servers.iter().any(|s| s.state == ServerState::Connecting);
     let store = app.shared.status();
-    let (status, said) = if connecting(&app.registry.status().borrow().servers) {
-        (503, "some servers have not been asked yet\n".to_owned())
-    } else {
-        match store.map(|store| (store.state, store.error)) {
-            Some(("connecting", _)) => (503, "the session store has not been asked yet\n".to_owned()),
-            Some((_, Some(error))) => {
-                (200, format!("ready, but sessions are in this broker's memory alone: of the session store, {error}\n"))
-            }
-            _ => (200, "ready\n".to_owned()),
+    let asks_store = store.as_ref().is_some_and(|store| store.state == "connecting");
+    let ready = app.readiness.reached(asks_servers || asks_store);
+    let (status, said) = match store.and_then(|store| store.error) {
+        _ if !ready && asks_servers => (503, "some servers have not been asked yet\n".to_owned()),
+        _ if !ready => (503, "the session store has not been asked yet\n".to_owned()),
+        Some(error) => {
+            (200, format!("ready, but sessions are in this broker's memory alone: of the session store, {error}\n"))
         }
+        None => (200, "ready\n".to_owned()),
     };
     text(status, "text/plain; charset=utf-8", said)
 }

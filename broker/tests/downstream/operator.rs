@@ -31,3 +31,23 @@ async fn health_status_and_metrics_tell_how_it_goes() {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
 }
+
+#[tokio::test]
+async fn a_broker_that_has_clients_stays_ready_when_a_server_comes_that_says_nothing() {
+    let fake = legacy().start().await;
+    let rig = rig(vec![fake.config("a", "a_")]).await;
+    let ready = async || rig.http.get(format!("{}/readyz", rig.public)).send().await.unwrap().status() == 200;
+    assert!(ready().await);
+    // It takes connections and never answers.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut new = fake.config("new", "new_");
+    new.url = format!("http://{}/mcp", silent.local_addr().unwrap());
+    rig.configure(vec![fake.config("a", "a_"), new]);
+    let mut status = rig.broker.status();
+    let connecting = |all: &broker::status::Status| {
+        all.servers.iter().any(|server| server.state == broker::status::State::Connecting)
+    };
+    let asked = tokio::time::timeout(crate::fake::PATIENCE, status.wait_for(connecting));
+    asked.await.unwrap().unwrap();
+    assert!(ready().await);
+}
