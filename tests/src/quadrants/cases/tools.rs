@@ -77,7 +77,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "`x-mcp-header` parameters",
-        // Clients know the headers from the list, and forget it when it changes.
+        // Clients know the headers from the list, and may forget it when it changes.
         plan: |place| {
             steps([json!({ "op": "list", "what": "tools" }), call(place, "region", json!({ "region": "Überlingen" }))])
         },
