@@ -30,7 +30,7 @@ use std::process::ExitCode;
 const LOG: &str = "warn,mcp_gateway_controller::run=info,mcp_gateway_broker::upstream::supervisor=error,mcp_gateway_broker::upstream::transport::stdio=info";
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
