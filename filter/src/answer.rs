@@ -311,6 +311,7 @@ impl Edit {
             // The client will ask for the rest.
             (None, Media::Sse) if era == Era::Legacy && self.editor.resumable() => {}
             (None, Media::Sse) if end && !self.editor.answered() => {
+                self.editor.void(&mut out);
                 out.extend_from_slice(sse::frame(&refusal()).as_bytes());
             }
             _ => {}

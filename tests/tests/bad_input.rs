@@ -20,6 +20,7 @@ at_every_front!(
     modern_headers_and_bodies_have_to_agree,
     bodies_that_have_to_be_held_have_a_limit,
     servers_that_fail,
+    an_answer_is_one_without_the_end_of_its_event,
     headers_of_the_gateways_own_do_not_steer,
     an_answer_goes_only_where_its_session_is,
     initialize_that_is_wrong,
@@ -362,6 +363,42 @@ async fn bodies_that_have_to_be_held_have_a_limit(front: Front) {
         assert_eq!(reply.message()["result"]["content"][0]["text"], "ok");
     } else {
         check("a long call", &reply, 413, -32000, &json!("c"));
+    }
+}
+
+async fn an_answer_is_one_without_the_end_of_its_event(front: Front) {
+    let server = Fake::legacy()
+        .tool("line", async |x| {
+            let answer = x.response("{}");
+            x.events().bytes(format!("data: {answer}\n"));
+        })
+        .tool("nothing", async |x| {
+            let answer = x.response("{}");
+            x.events().bytes(format!("event: message\ndata: {answer}"));
+        })
+        .tool("half", async |x| {
+            x.events().bytes("event: message\ndata: {\"jsonrpc\":\"2.0\",\n");
+        })
+        .start();
+    let gateway = Config::new().at(front).server("a", "p_", &server.url()).start().await;
+    let session = Session::open(gateway.url()).await;
+    for accept in ["application/json, text/event-stream", "text/event-stream", "application/json"] {
+        for (name, member) in [("p_line", "result"), ("p_nothing", "result"), ("p_half", "error")] {
+            let reply = session.post().replace("accept", Some(accept)).send(call(name)).await;
+            // As a client reads them that goes by the letter.
+            let text = reply.text().replace('\r', "");
+            let mut events: Vec<&str> = text.split("\n\n").collect();
+            if reply.header("content-type") == "text/event-stream" {
+                let unended = events.pop().unwrap_or_default();
+                assert_eq!(unended.trim(), "", "{name} for {accept}: {text}");
+            }
+            events.retain(|event| !event.contains("event: incomplete"));
+            let data = events.iter().flat_map(|event| event.lines());
+            let data = data.filter_map(|line| line.strip_prefix("data: ").or(line.starts_with('{').then_some(line)));
+            let messages: Vec<Value> = data.map(|data| serde_json::from_str(data).expect(&text)).collect();
+            assert_eq!(messages.len(), 1, "{name} for {accept}: {text}");
+            assert!(messages[0].get(member).is_some() && messages[0]["id"] == "c", "{name} for {accept}: {text}");
+        }
     }
 }
 

@@ -79,11 +79,13 @@ async fn pump(mut delivery: Delivery, mut body: Body, client: mpsc::Sender<Bytes
     };
     let mut last = Vec::new();
     editor.finish(&mut last);
+    let refused = refused.filter(|_| !editor.answered());
+    if refused.is_some() {
+        editor.void(&mut last);
+    }
     let mut last = delivery.level.push(last).unwrap_or_default();
-    if let Some(refusal) = refused.filter(|_| !editor.answered()) {
+    if let Some(refusal) = refused {
         tracing::warn!(server = delivery.server.name(), reason = %refusal.message, "a stream ended before its answer");
-        // Whatever event was cut off is ended first.
-        last.extend_from_slice(b"\n\n");
         last.extend_from_slice(sse::frame(&refusal.body(Some(&delivery.id))).as_bytes());
     }
     if !last.is_empty() {

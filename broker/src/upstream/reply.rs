@@ -114,6 +114,8 @@ impl Stream for EventStream {
             }
             let Some(chunk) = futures::ready!(self.body.poll_next_unpin(cx)) else {
                 self.done = true;
+                let last = self.decoder.finish().filter(|event| is_json(&event.data));
+                self.ready.extend(last);
                 continue;
             };
             let limit = self.limit;
@@ -127,4 +129,9 @@ impl Stream for EventStream {
             }
         }
     }
+}
+
+/// Whether an event that its server did not end is a whole message all the same.
+fn is_json(data: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok()
 }

@@ -54,14 +54,28 @@ impl Editor {
         }
     }
 
-    /// Ends the answer: what is held goes out.
+    /// Ends the answer: what is held goes out. Of a stream, a whole message that lacks nothing but the end of its event gets that.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         match &mut self.body {
             Body::Json(message) => {
                 let summary = message.finish(out);
                 self.note(&summary);
             }
-            Body::Sse(events) => events.finish(&self.rules, out),
+            Body::Sse(events) => {
+                let mut last = None;
+                events.finish(&self.rules, out, &mut |summary| last = Some(summary));
+                if let Some(summary) = last {
+                    self.note(&summary);
+                }
+            }
+        }
+    }
+
+    /// After [`Editor::finish`], before another event is added to a stream: ends an event that was cut off, in a way that has clients pass
+    /// over it.
+    pub fn void(&self, out: &mut Vec<u8>) {
+        if let Body::Sse(events) = &self.body {
+            events.void(out);
         }
     }
 

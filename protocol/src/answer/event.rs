@@ -67,10 +67,36 @@ impl Events {
         self.ids
     }
 
-    /// Ends the stream: what is held goes out as it is.
-    pub(super) fn finish(&mut self, rules: &Rules, out: &mut Vec<u8>) {
-        self.field(rules, out, true);
-        self.message.finish(out);
+    /// Ends the stream: what is held goes out as it is. A message that is whole, and has no end of its event, gets one: many a reader
+    /// would take it without, and `each` is told of it.
+    pub(super) fn finish(&mut self, rules: &Rules, out: &mut Vec<u8>, each: &mut impl FnMut(Summary)) {
+        if self.in_line() {
+            self.field(rules, out, true);
+        }
+        let whole = self.message.is_whole();
+        let summary = self.message.finish(out);
+        if whole {
+            // The first ends the line, or makes the carriage return that did one of two bytes.
+            out.extend_from_slice(b"\n\n");
+            self.line = Line::Field(Vec::new());
+            self.message = Message::new(rules);
+            each(summary);
+        }
+    }
+
+    /// After [`Self::finish`]: has an event that was cut off passed over, so that another one can follow. Clients know no such type.
+    pub(super) fn void(&self, out: &mut Vec<u8>) {
+        if self.in_line() {
+            out.push(b'\n');
+        }
+        if self.in_line() || !self.message.is_new() {
+            out.extend_from_slice(b"event: incomplete\n\n");
+        }
+    }
+
+    /// Whether a line has begun.
+    fn in_line(&self) -> bool {
+        !matches!(&self.line, Line::Field(head) if head.is_empty())
     }
 
     fn text(&mut self, text: &[u8], rules: &Rules, out: &mut Vec<u8>) {

@@ -83,6 +83,11 @@ impl Message {
         self.scanner.position() == 0
     }
 
+    /// Whether all of a message has come.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.broken && !self.is_new() && self.scanner.finish().is_ok()
+    }
+
     /// Bytes between two lines of the message that are no part of it.
     pub(super) fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.way.emit(bytes, out);
@@ -144,7 +149,7 @@ impl Message {
             self.way.emit(self.scanner.open_bytes(), out);
         }
         self.way.settle(out);
-        let whole = !self.broken && self.scanner.finish().is_ok();
+        let whole = self.is_whole();
         Summary {
             answers: self.way.id.take().filter(|_| whole && self.way.sort == Sort::Answering),
             list_changed: whole && self.way.list_changed,

@@ -34,6 +34,36 @@ fn check(rules: &Rules, message: &str, expected: &str) {
 }
 
 #[test]
+fn a_whole_message_needs_no_end_of_its_event_and_a_cut_one_is_passed_over() {
+    let answer = r#"data: {"id":1,"result":{}}"#;
+    for (stream, answered, expected) in [
+        (answer.to_owned(), true, format!("{answer}\n\n")),
+        (format!("{answer}\n"), true, format!("{answer}\n\n\n")),
+        (format!("{answer}\r"), true, format!("{answer}\r\n\n")),
+        (format!("{answer}\nid"), true, format!("{answer}\nid\n\n")),
+        (format!("{answer}\n\n"), true, format!("{answer}\n\n")),
+        (format!("{answer}\n\n: bye\n"), true, format!("{answer}\n\n: bye\n")),
+        ("data: {\"id\":1,\"res".to_owned(), false, "data: {\"id\":1,\"res\nevent: incomplete\n\n".to_owned()),
+        ("data: {\"id\":1,\n".to_owned(), false, "data: {\"id\":1,\nevent: incomplete\n\n".to_owned()),
+        (": comm".to_owned(), false, ": comm\nevent: incomplete\n\n".to_owned()),
+        (String::new(), false, String::new()),
+        ("data:\n\n".to_owned(), false, "data:\n\n".to_owned()),
+    ] {
+        for size in 1..=stream.len().max(1) {
+            let mut editor = Editor::new(Media::Sse, rules()).expect(Id::from_raw(b"1").unwrap());
+            let mut out = Vec::new();
+            stream.as_bytes().chunks(size).for_each(|chunk| editor.push(chunk, &mut out));
+            editor.finish(&mut out);
+            assert_eq!(editor.answered(), answered, "{stream:?} cut at {size}");
+            if !answered {
+                editor.void(&mut out);
+            }
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{stream:?} cut at {size}");
+        }
+    }
+}
+
+#[test]
 fn tags_the_ids_of_requests_only() {
     for (message, expected) in [
         (

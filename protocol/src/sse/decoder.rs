@@ -68,6 +68,13 @@ impl Decoder {
         Ok(events)
     }
 
+    /// The stream has ended: what is left of an event that has no end. Readers are to pass over it (9.2.6), unless its data says itself
+    /// that it is whole.
+    pub fn finish(&mut self) -> Option<Event> {
+        let ended = if self.line.is_empty() { None } else { self.end_line() };
+        ended.or_else(|| self.dispatch())
+    }
+
     fn end_line(&mut self) -> Option<Event> {
         let line = std::mem::take(&mut self.line);
         let bom = std::mem::replace(&mut self.start, false);
@@ -135,6 +142,8 @@ mod tests {
                 ],
                 "cut at {size}"
             );
+            assert_eq!(decoder.finish().map(|event| event.data).as_deref(), Some("cut"), "cut at {size}");
+            assert_eq!(decoder.finish(), None, "cut at {size}");
         }
     }
 
