@@ -1,5 +1,5 @@
 //! The file that desktop clients and IDEs keep their servers in:
-//! `{"mcpServers": {NAME: {command, args, env, cwd} | {url, type, headers}}}`.
+//! `{"mcpServers": {NAME: {command, args, env, cwd} | {url, type, headers}}}`, where some say `servers`, and `serverUrl` or `httpUrl`.
 //!
 //! Fields that other programs put there are theirs, and are passed over.
 
@@ -18,7 +18,10 @@ const NAME_BYTES: usize = 63;
 pub(super) fn read(document: &Node, context: &mut Context<'_>) -> Vec<Declared> {
     let Some(mut fields) = Fields::of(document, "", &mut context.report) else { return Vec::new() };
     let example = "{ \"demo\": { \"url\": \"http://127.0.0.1:9001/mcp\" } }";
-    let Some(servers) = fields.require("mcpServers", example, &mut context.report) else { return Vec::new() };
+    let Some(servers) = fields.take("mcpServers").or_else(|| fields.take("servers")) else {
+        fields.missing("mcpServers", example, &mut context.report);
+        return Vec::new();
+    };
     let entries = servers.entries(&mut context.report);
     entries.iter().filter_map(|(name, entry)| server(name, entry, context)).collect()
 }
@@ -66,7 +69,10 @@ fn reached(fields: &mut Fields<'_>, context: &mut Context<'_>) -> Option<Reached
         }
         None => &Transport::Auto,
     };
-    let field = fields.require("url", "http://127.0.0.1:9001/mcp", &mut context.report)?;
+    let Some(field) = ["url", "serverUrl", "httpUrl"].into_iter().find_map(|name| fields.take(name)) else {
+        fields.missing("url", "\"http://127.0.0.1:9001/mcp\"", &mut context.report);
+        return None;
+    };
     Some(Reached { transport: transport.clone(), url: url(&field, context)?, at: field.place() })
 }
 

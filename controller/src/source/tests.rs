@@ -357,6 +357,23 @@ fn the_file_of_a_desktop_client_is_read() {
 }
 
 #[test]
+fn the_files_of_ides_are_read() {
+    let declaration = json(
+        r#"{"inputs": [], "servers": {
+            "a": {"type": "http", "url": "http://127.0.0.1:9001/mcp", "headers": {"Authorization": "Bearer ${env:TOKEN}"}},
+            "b": {"serverUrl": "http://127.0.0.1:9002/mcp"},
+            "c": {"httpUrl": "http://127.0.0.1:9003/${NONE:-mcp}"}}}"#,
+    )
+    .unwrap();
+    let [a, b, c] = &declaration.gateway.servers[..] else { panic!("three servers") };
+    assert_eq!(a.headers["authorization"], "Bearer secret");
+    assert_eq!([&*b.url, &*c.url], ["http://127.0.0.1:9002/mcp", "http://127.0.0.1:9003/mcp"]);
+    let asks = json(r#"{"servers": {"a": {"url": "http://x/", "headers": {"K": "${input:key}"}}}}"#);
+    let text = asks.unwrap_err().to_string();
+    assert!(text.contains("servers.a.headers.K: names `${input:key}`, which nobody can be asked for"), "{text}");
+}
+
+#[test]
 fn entries_that_cannot_be_served_are_named() {
     let text = json(
         "{\"mcpServers\": {\n\"files\": {\"command\": \"npx\", \"args\": [5], \"cwd\": \"no/such\"},\n\"old\": {\"type\": \"stdio\", \"url\": \"http://x/sse\"},\n\
