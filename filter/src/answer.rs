@@ -58,6 +58,7 @@ pub(crate) struct Edit {
 impl Stream {
     pub(crate) fn on_answer_headers(&mut self, end: bool) -> Action {
         self.stop_clock();
+        self.tell_browser();
         if self.refused() {
             return Action::Continue;
         }

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod caller;
 pub mod config;
+pub mod cors;
 pub mod era;
 pub mod error;
 pub mod http;

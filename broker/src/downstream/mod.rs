@@ -1,5 +1,6 @@
 //! What clients and the filter talk to.
 //!
+//! * [`browsers`]: what pages of other origins need, on the public port;
 //! * [`endpoint`]: `/mcp`, from the first header to the answer, for [`legacy`] and [`modern`] clients;
 //! * [`sse`]: `/sse`, for clients of HTTP+SSE (2024-11-05);
 //! * [`internal`]: what only the filter may ask;
@@ -7,6 +8,7 @@
 
 mod batch;
 mod body;
+mod browsers;
 mod capabilities;
 mod elsewhere;
 mod endpoint;
@@ -99,6 +101,7 @@ pub(crate) fn public(app: Arc<App>) -> Router {
         .route("/mcp", any(endpoint::public))
         .route(path::SSE, any(sse::open))
         .route(path::SSE_MESSAGE, any(sse::message))
+        .route_layer(axum::middleware::from_fn_with_state(Arc::clone(&app), browsers::allow))
         .route("/healthz", get(operator::healthz))
         .route("/readyz", get(operator::readyz))
         .route("/status", get(operator::status))

@@ -3,6 +3,7 @@
 //! Headers are held until the body has told what is called, and released at that byte; what follows is checked as it streams.
 //! Every callback goes by [`Phase`], so that a body that arrives while the broker is being asked waits too.
 
+mod browsers;
 mod by_headers;
 mod find;
 mod own;
@@ -79,6 +80,8 @@ pub(crate) struct Stream {
     /// As the client sent them.
     pub(crate) headers: Headers,
     admitted: Option<Admitted>,
+    /// It comes from a page of another origin that may use the gateway.
+    of_page: bool,
     /// `Content-Length` as the client sent it.
     announced: Option<u64>,
     /// The body is whole, and as it has to be.
@@ -113,6 +116,7 @@ impl Stream {
             phase: Phase::Foreign,
             headers: Headers::none(),
             admitted: None,
+            of_page: false,
             announced: None,
             checked: false,
             reader: Reader::default(),
@@ -194,6 +198,9 @@ impl Stream {
             self.phase = Phase::Reading;
             return self.refuse(&Refusal::upstream(Era::Legacy, "The gateway has no configuration yet."));
         };
+        if self.is_preflight(&shared) {
+            return self.answer_preflight();
+        }
         if place == Place::Sse {
             // The broker checks and answers all of it.
             self.headers.set(header::KEY, &shared.settings.plugin.key);
