@@ -65,7 +65,6 @@ impl Seal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::config::{Access, Editing, Limits};
 
     fn name(name: &str) -> ObjectName {
         ObjectName { namespace: "ns".to_owned(), name: name.to_owned() }
@@ -73,15 +72,7 @@ mod tests {
 
     #[test]
     fn what_is_sealed_for_one_secret_opens_there_alone_and_with_its_key_alone() {
-        let gateway = Gateway {
-            version: None,
-            servers: Vec::new(),
-            virtual_servers: Vec::new(),
-            access: Access::default(),
-            limits: Limits::default(),
-            editing: Editing::default(),
-            session_store: protocol::config::SessionStore::default(),
-        };
+        let gateway = Gateway::default();
         let sealed = Seal::new("key", &name("a")).seal(&gateway).unwrap();
         assert_eq!(Seal::new("key\n", &name("a")).open(&sealed), Ok(gateway));
         assert_eq!(Seal::new("key", &name("b")).open(&sealed), Err(Unreadable::Sealed));

@@ -8,7 +8,7 @@ use futures::{StreamExt as _, stream};
 use mcp_gateway_tests::client::{ENVELOPE, Events, Http, Modern, Session};
 use mcp_gateway_tests::process::Server;
 use mcp_gateway_tests::until_told_within;
-use protocol::config::{self, Access, Editing, EraChoice, Gateway, Limits, OnSessionLoss, SessionStore, Transport};
+use protocol::config::{self, EraChoice, Gateway, Limits, OnSessionLoss, Transport};
 use serde_json::{Value, json};
 use std::alloc::System;
 use std::collections::BTreeMap;
@@ -112,15 +112,8 @@ async fn start(servers: &[(&str, &Server)]) -> (Broker, String) {
         timeout_ms: 30_000,
         route: None,
     });
-    let gateway = Gateway {
-        version: None,
-        servers: servers.collect(),
-        virtual_servers: Vec::new(),
-        access: Access::default(),
-        limits: Limits { input_seconds: INPUT.as_secs(), ..Limits::default() },
-        editing: Editing::default(),
-        session_store: SessionStore::default(),
-    };
+    let limits = Limits { input_seconds: INPUT.as_secs(), ..Limits::default() };
+    let gateway = Gateway { servers: servers.collect(), limits, ..Gateway::default() };
     let listen = async || TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let (public, internal) = (listen().await, listen().await);
     let address = public.local_addr().expect("it has an address");

@@ -298,7 +298,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::config::{Access, Editing, Gateway, SessionStore};
+    use protocol::config::Gateway;
     use serde_json::value::RawValue;
     use tokio::sync::watch;
     use tokio_util::sync::CancellationToken;
@@ -312,16 +312,7 @@ mod tests {
     }
 
     fn new_store() -> Store {
-        let gateway = Gateway {
-            version: None,
-            servers: Vec::new(),
-            virtual_servers: Vec::new(),
-            access: Access::default(),
-            limits: Limits::default(),
-            editing: Editing::default(),
-            session_store: SessionStore::Memory,
-        };
-        let (_, gateway) = watch::channel(Arc::new(gateway));
+        let (_, gateway) = watch::channel(Arc::new(Gateway::default()));
         let (shared, _) = Shared::start(gateway.clone(), CancellationToken::new());
         let key = Key::derive("a secret that is long enough for a key");
         Store::new(key, Arc::new(Registry::start(gateway)), None, shared)

@@ -6,19 +6,28 @@ use protocol::json::quote;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// A message of a server, as far as the broker reads it.
+/// The members of a server's message.
 #[derive(Debug, Deserialize)]
 pub(super) struct Message<'a> {
     #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
+    pub(super) id: Option<&'a RawValue>,
     #[serde(default)]
-    method: Option<String>,
+    pub(super) method: Option<String>,
     #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
+    pub(super) params: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
-    #[serde(default)]
-    error: Option<ErrorObject>,
+    pub(super) result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+impl<'a> Message<'a> {
+    /// Reads one message; `None` if it is no JSON object. An `id` of `null` is none.
+    pub(super) fn read(json: &'a str) -> Option<Self> {
+        let mut message: Self = serde_json::from_str(json).ok()?;
+        message.id.take_if(|id| id.get() == "null");
+        Some(message)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,15 +53,16 @@ pub(super) enum Incoming<'a> {
 impl<'a> Incoming<'a> {
     /// Reads one message; `None` if it is none.
     pub(super) fn read(json: &'a str) -> Option<Self> {
-        let Message { id, method, params, result, error } = serde_json::from_str(json).ok()?;
-        let id = id.map(RawValue::get).filter(|raw| *raw != "null");
+        let Message { id, method, params, result, error } = Message::read(json)?;
+        let id = id.map(RawValue::get);
         Some(match (method, result, error) {
             (Some(method), ..) => match id {
                 Some(id) => Self::Request { id, method },
                 None => Self::Notification { method, params },
             },
             (None, Some(result), _) => Self::Response { id, outcome: Ok(result.to_owned()) },
-            (None, None, Some(ErrorObject { code, message, data })) => {
+            (None, None, Some(error)) => {
+                let ErrorObject { code, message, data } = serde_json::from_str(error.get()).ok()?;
                 let data = data.map(|d| d.get().to_owned());
                 Self::Response { id, outcome: Err(UpstreamError::Rpc { code, message, data }) }
             }

@@ -3,7 +3,7 @@
 use crate::client::{Client, Modern};
 use crate::fake::PATIENCE;
 use broker::{Broker, Options};
-use protocol::config::{Access, Editing, Gateway, Limits, Route, Server};
+use protocol::config::{Gateway, Limits, Route, Server};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use std::sync::Arc;
@@ -56,15 +56,7 @@ pub(crate) async fn rig_of(gateway: Arc<Gateway>) -> Rig {
 }
 
 pub(crate) fn gateway(servers: Vec<Server>, limits: Limits) -> Arc<Gateway> {
-    Arc::new(Gateway {
-        version: None,
-        servers,
-        virtual_servers: Vec::new(),
-        access: Access::default(),
-        limits,
-        editing: Editing::default(),
-        session_store: protocol::config::SessionStore::default(),
-    })
+    Arc::new(Gateway { servers, limits, ..Gateway::default() })
 }
 
 /// The route that Envoy has for a server.

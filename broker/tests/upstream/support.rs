@@ -4,7 +4,7 @@ use broker::caller::Caller;
 use broker::catalog::Kind;
 use broker::status::{ServerStatus, State};
 use broker::upstream::{Registry, View};
-use protocol::config::{Access, Editing, Gateway, Limits, Server};
+use protocol::config::{Gateway, Server};
 use protocol::era::Era;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +20,7 @@ pub(crate) struct Rig {
 }
 
 fn gateway(servers: Vec<Server>) -> Arc<Gateway> {
-    Arc::new(Gateway {
-        version: None,
-        servers,
-        virtual_servers: Vec::new(),
-        access: Access::default(),
-        limits: Limits::default(),
-        editing: Editing::default(),
-        session_store: protocol::config::SessionStore::default(),
-    })
+    Arc::new(Gateway { servers, ..Gateway::default() })
 }
 
 /// Starts a registry for these servers.

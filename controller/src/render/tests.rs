@@ -1,7 +1,5 @@
 use super::*;
-use protocol::config::{
-    Access, Cache, Editing, EraChoice, FilterMode, Limits, OnSessionLoss, Process, Server, Sharing, Transport,
-};
+use protocol::config::{Cache, EraChoice, FilterMode, OnSessionLoss, Process, Server, Sharing, Transport};
 use std::collections::BTreeMap;
 
 fn server(name: &str, url: &str) -> Server {
@@ -23,15 +21,7 @@ fn server(name: &str, url: &str) -> Server {
 }
 
 fn gateway(servers: Vec<Server>) -> Gateway {
-    routed(Gateway {
-        version: None,
-        servers,
-        virtual_servers: Vec::new(),
-        access: Access::default(),
-        limits: Limits::default(),
-        editing: Editing::default(),
-        session_store: protocol::config::SessionStore::default(),
-    })
+    routed(Gateway { servers, ..Gateway::default() })
 }
 
 fn layout() -> Layout {

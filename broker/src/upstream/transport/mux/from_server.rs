@@ -1,5 +1,6 @@
 //! A message of a server on a connection that carries everything, and the values in it that were replaced on the way up.
 
+use crate::upstream::message::Message;
 use protocol::sse;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -36,20 +37,6 @@ pub(super) struct About {
     pub(super) uri: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(default)]
-    method: Option<String>,
-    #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Inner<'a> {
@@ -72,8 +59,7 @@ struct Meta<'a> {
 impl FromServer {
     /// Reads one message; `None` if it is none.
     pub(super) fn read(text: &str) -> Option<Self> {
-        let Message { id, method, params, result, error } = serde_json::from_str(text).ok()?;
-        let id = id.filter(|id| id.get() != "null");
+        let Message { id, method, params, result, error } = Message::read(text)?;
         let Some(method) = method else {
             let in_result: Inner<'_> = result.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
             let subscription = subscription(text, &in_result);
