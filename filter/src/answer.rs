@@ -5,9 +5,10 @@
 use crate::headers::Headers;
 use crate::stream::{Sent, Stream};
 use crate::{ended, host, reply, resolver};
-use protocol::answer::{Editor, Rules};
+use protocol::answer::{Editor, Rules, flaw};
+use protocol::cors;
 use protocol::era::Era;
-use protocol::error::{Refusal, code};
+use protocol::error::{Refusal, code, status_hint};
 use protocol::http::{Media, header};
 use protocol::resolve::{Destination, Target};
 use protocol::sse;
@@ -44,6 +45,8 @@ pub(crate) enum Answer {
 pub(crate) struct Edit {
     destination: Rc<Destination>,
     editor: Editor,
+    /// The server's HTTP status.
+    status: u16,
     media: Media,
     /// Bytes still to come, where the server said how many.
     left: Option<usize>,
@@ -117,7 +120,7 @@ impl Stream {
             self.accept();
             return Action::Pause;
         }
-        clean(&headers, |_| false);
+        self.clean(&headers, |_| false);
         Action::Continue
     }
 
@@ -140,8 +143,10 @@ impl Stream {
         let media = Media::parse(headers.get("content-type"));
         let Some(media) = media.filter(|media| !end && (status == 200 || *media == Media::Json)) else {
             let what = headers.get("content-type").unwrap_or("no content").to_owned();
-            let message = format!("Server {server} answered with HTTP {status} and {what} instead of JSON-RPC.");
-            return self.refuse(&Refusal::upstream(self.era(), message));
+            let hint = status_hint(status);
+            let message = format!("Server {server} answered with HTTP {status} and {what} instead of JSON-RPC{hint}.");
+            let refusal = Refusal::upstream(self.era(), message).with_retry_after(headers.get("retry-after"));
+            return self.refuse(&refusal);
         };
         let encoded = headers.get("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case("identity"));
         if encoded {
@@ -151,13 +156,13 @@ impl Stream {
         if status != 200 && !(self.era() == Era::Modern && matches!(status, 400 | 404)) {
             headers.set(":status", "200");
         }
-        clean(&headers, |name| name == "content-length");
+        self.clean(&headers, |name| name == "content-length");
         let length = headers.get("content-length").and_then(|length| length.parse().ok());
-        self.edit_answer(destination, media, length);
+        self.edit_answer(destination, status, media, length);
         Action::Continue
     }
 
-    fn edit_answer(&mut self, destination: &Rc<Destination>, media: Media, left: Option<usize>) {
+    fn edit_answer(&mut self, destination: &Rc<Destination>, status: u16, media: Media, left: Option<usize>) {
         let servers = self.shared.as_ref().and_then(|shared| shared.servers());
         let rules =
             servers.as_ref().and_then(|servers| servers.get(&destination.server)).map(|(_, rules)| rules.clone());
@@ -170,7 +175,18 @@ impl Stream {
         let held = (media == Media::Json).then(Vec::new);
         let destination = destination.clone();
         self.answer =
-            Answer::Edit(Box::new(Edit { destination, editor, media, left, ended: false, told: false, held }));
+            Answer::Edit(Box::new(Edit { destination, editor, status, media, left, ended: false, told: false, held }));
+    }
+
+    /// Removes what is not for the client, and what `more` picks. Pages are told by the gateway alone what they may do.
+    fn clean(&self, headers: &Headers, more: impl Fn(&str) -> bool) {
+        headers.remove(|name| {
+            PRIVATE.contains(&name)
+                || name.starts_with(header::INTERNAL_PREFIX)
+                || name.starts_with(cors::PREFIX)
+                || more(name)
+        });
+        self.tell_browser();
     }
 
     fn unreachable(&mut self, destination: &Destination) -> Action {
@@ -290,15 +306,23 @@ impl Edit {
         if end {
             self.editor.finish(&mut out);
         }
-        let refusal = || {
-            let message = format!("Server {} ended its answer without answering the request.", self.destination.server);
+        let refusal = |flaw: &str| {
+            let server = &self.destination.server;
+            let message = match self.status {
+                200..=299 => format!("Server {server} ended its answer without answering the request{flaw}."),
+                // JSON for all that calls the server over HTTP, as gateways and frameworks give it.
+                status => {
+                    let hint = status_hint(status);
+                    format!("Server {server} answered with HTTP {status} and JSON that is no JSON-RPC answer{hint}.")
+                }
+            };
             error(&Refusal::answer(era, code::INTERNAL, message))
         };
         match (&mut self.held, self.media) {
             (Some(held), _) => {
                 let all = joined(std::mem::take(held), out);
                 out = match () {
-                    () if end && !self.editor.answered() => refusal().into_bytes(),
+                    () if end && !self.editor.answered() => refusal(flaw(&all)).into_bytes(),
                     () if end || all.len() > HELD => {
                         self.held = None;
                         all
@@ -313,7 +337,7 @@ impl Edit {
             (None, Media::Sse) if era == Era::Legacy && self.editor.resumable() => {}
             (None, Media::Sse) if end && !self.editor.answered() => {
                 self.editor.void(&mut out);
-                out.extend_from_slice(sse::frame(&refusal()).as_bytes());
+                out.extend_from_slice(sse::frame(&refusal("")).as_bytes());
             }
             _ => {}
         }
@@ -329,11 +353,6 @@ fn joined(mut head: Vec<u8>, tail: Vec<u8>) -> Vec<u8> {
     }
     head.extend_from_slice(&tail);
     head
-}
-
-/// Removes what is not for the client, and what `more` picks.
-fn clean(headers: &Headers, more: impl Fn(&str) -> bool) {
-    headers.remove(|name| PRIVATE.contains(&name) || name.starts_with(header::INTERNAL_PREFIX) || more(name));
 }
 
 fn status(headers: &Headers) -> u16 {

@@ -19,6 +19,9 @@ pub(crate) fn refuse(refusal: &Refusal, id: Option<&Id>, accepts: Accepts) {
     if let Some(allow) = &refusal.allow {
         headers.push(("allow", allow));
     }
+    if let Some(when) = &refusal.retry_after {
+        headers.push(("retry-after", when));
+    }
     // Without an id nobody takes it for the answer to a request: the status has to say that there is none.
     let status = if id.is_none() && refusal.status == 200 { 503 } else { refusal.status };
     send(status, headers, Some(body.as_bytes()));

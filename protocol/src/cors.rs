@@ -7,8 +7,11 @@ pub const REQUEST_METHOD: &str = "access-control-request-method";
 /// See [`REQUEST_METHOD`].
 pub const REQUEST_HEADERS: &str = "access-control-request-headers";
 
+/// What the headers begin with that tell browsers of pages. A server's own are not passed on: who may use the gateway is not its to say.
+pub const PREFIX: &str = "access-control-";
+
 /// Headers of an answer that a page may read, beside those that every page may.
-const EXPOSED: &str = "mcp-session-id, www-authenticate";
+const EXPOSED: &str = "mcp-session-id, www-authenticate, retry-after";
 /// Seconds for which a browser need not ask again. None keeps it for longer.
 const MAX_AGE: &str = "7200";
 

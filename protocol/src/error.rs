@@ -48,17 +48,20 @@ pub struct Refusal {
     /// Header `Allow`, for 405.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow: Option<Cow<'static, str>>,
+    /// Header `Retry-After`: what a server said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<String>,
 }
 
 impl Refusal {
     /// An error of the transport: the status says it all, whatever the era.
     pub fn transport(status: u16, code: i64, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), data: None, allow: None }
+        Self { status, code, message: message.into(), data: None, allow: None, retry_after: None }
     }
 
     /// The answer to a well-formed request, with the status that `era` gives to `code`.
     pub fn answer(era: Era, code: i64, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: status(era, code), code, message: message.into(), data: None, allow: None }
+        Self::transport(status(era, code), code, message)
     }
 
     /// 404: the client has to initialize again.
@@ -90,12 +93,33 @@ impl Refusal {
         self
     }
 
+    /// Adds header `Retry-After`, if the server had one.
+    #[must_use]
+    pub fn with_retry_after(mut self, when: Option<&str>) -> Self {
+        self.retry_after = when.map(str::to_owned);
+        self
+    }
+
     /// The JSON-RPC error response for the request with `id`; `null` where the id could not be read.
     pub fn body(&self, id: Option<&Id>) -> String {
         let id = id.map_or("null", Id::raw);
         let message = crate::json::quote(&self.message);
         let data = self.data.as_ref().map(|d| format!(",\"data\":{d}")).unwrap_or_default();
         format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{},\"message\":{message}{data}}}}}", self.code)
+    }
+}
+
+/// What to do about a server's HTTP status, to be put behind it; empty where there is nothing to say.
+pub fn status_hint(status: u16) -> &'static str {
+    match status {
+        300..=399 => ", a redirect, which is not followed; name the address that it leads to instead",
+        401 => "; give it the credentials that it wants (headers; in Kubernetes credentialRef)",
+        403 => {
+            "; give it the credentials that it wants (headers; in Kubernetes credentialRef), or let it accept the host name that it is called by"
+        }
+        421 => "; let it accept the host name that it is called by",
+        404 | 405 => "; check its path",
+        _ => "",
     }
 }
 

@@ -130,6 +130,16 @@ impl Media {
     }
 }
 
+/// Whether JSON with this `Content-Type` is in UTF-8, the one encoding that it has (RFC 8259, 8.1): no `charset` says otherwise.
+pub fn is_utf8(content_type: &str) -> bool {
+    content_type.split(';').skip(1).all(|parameter| {
+        let Some((name, value)) = parameter.split_once('=') else { return true };
+        let value = value.trim().trim_matches('"');
+        let utf8 = ["utf-8", "utf8", "us-ascii"].iter().any(|known| value.eq_ignore_ascii_case(known));
+        utf8 || !name.trim().eq_ignore_ascii_case("charset")
+    })
+}
+
 /// Decodes `Mcp-Name` or `Mcp-Param-*`: as it is, or `=?base64?…?=` (2026-07-28, *Transports*, header encoding).
 /// `None` if the base64 or the UTF-8 inside is broken.
 pub fn decode_value(value: &str) -> Option<Cow<'_, str>> {
@@ -205,6 +215,20 @@ mod tests {
         assert_eq!(Accepts::parse(Some("text/event-stream;q=0.5, application/json")), Accepts::BOTH);
         assert!(accepts(true, true, true).both() && !accepts(false, true, true).both());
         assert_eq!(Accepts::parse(Some("text/html")), accepts(false, false, false));
+    }
+
+    #[test]
+    fn json_has_one_charset() {
+        for (content_type, utf8) in [
+            ("application/json", true),
+            ("application/json;charset=UTF-8", true),
+            ("application/json; Charset=\"utf8\"; x", true),
+            ("application/json; version=latin1", true),
+            ("application/json; charset=latin1", false),
+            ("application/json; v=1; CHARSET=\"utf-16\"", false),
+        ] {
+            assert_eq!(is_utf8(content_type), utf8, "{content_type}");
+        }
     }
 
     #[test]

@@ -212,6 +212,7 @@ async fn headers_that_are_wrong(front: Front) {
     for (name, value, status) in [
         ("content-type", "text/plain", 415),
         ("content-type", "application/jsonx", 415),
+        ("content-type", "application/json; charset=latin1", 415),
         ("content-encoding", "gzip", 415),
         ("origin", "https://evil.example", 403),
         ("origin", "null", 403),
@@ -432,7 +433,18 @@ async fn servers_that_fail(front: Front) {
             body.bytes("{\"jsonrpc\":");
             body.cut();
         })
+        .tool("batch", async |x| {
+            let body = format!(r#" [{{"jsonrpc":"2.0","id":{},"result":{{"secret":1}}}}]"#, x.id());
+            x.json(body).await;
+        })
+        .tool("marked", async |x| {
+            let body = format!("\u{feff}{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{\"secret\":1}}}}", x.id());
+            x.json(body).await;
+        })
+        .tool("forbidden", async |x| x.http(403, "application/json", r#"{"error":"secret"}"#).await)
+        .tool("moved", async |x| x.http(307, "text/plain", "secret").await)
         .tool("hangs", async |x| drop(x))
+        .tool("busy", async |x| x.too_many("7").await)
         .start();
     let down = Fake::legacy().tool("echo", Exchange::ok).start();
     let gateway = Config::new()
@@ -450,6 +462,10 @@ async fn servers_that_fail(front: Front) {
         ("nonsense", "without answering"),
         ("another_id", "without answering"),
         ("unauthorized", "401"),
+        ("forbidden", "HTTP 403"),
+        ("batch", "is a batch"),
+        ("marked", "byte order mark"),
+        ("moved", "name the address that it leads to"),
         ("hangs", "in time"),
     ] {
         let name = format!("p_{name}");
@@ -462,6 +478,11 @@ async fn servers_that_fail(front: Front) {
         let events = session.post().replace("accept", Some("text/event-stream")).send(call(&name)).await;
         check(&name, &events, 200, -32603, &json!("c"));
         assert_eq!(events.header("content-type"), "text/event-stream", "{name}");
+    }
+    let busy = session.send(call("p_busy")).await;
+    check("busy", &busy, 200, -32603, &json!("c"));
+    if front.has_fast_path(Era::Legacy) {
+        assert_eq!(busy.header("retry-after"), "7");
     }
     for name in ["p_another_id_event", "p_no_event"] {
         let reply = session.send(call(name)).await;

@@ -6,7 +6,11 @@ use mcp_gateway_tests::gateway::Config;
 use mcp_gateway_tests::{Front, at_every_front};
 use serde_json::json;
 
-at_every_front!(a_page_is_let_in_by_its_browser, what_a_page_gets_it_may_read);
+at_every_front!(
+    a_page_is_let_in_by_its_browser,
+    what_a_page_gets_it_may_read,
+    what_servers_tell_of_pages_of_their_own_stays_with_them,
+);
 
 const PAGE: &str = "https://app.example";
 
@@ -60,4 +64,28 @@ async fn what_a_page_gets_it_may_read(front: Front) {
     assert!(server.calls().iter().all(|call| call.header("origin").is_empty()));
     let plain = session.send(call).await;
     assert_eq!(plain.header("access-control-allow-origin"), "");
+}
+
+async fn what_servers_tell_of_pages_of_their_own_stays_with_them(front: Front) {
+    const OWN: &[(&str, &str)] = &[
+        ("access-control-allow-origin", "*"),
+        ("access-control-allow-credentials", "true"),
+        ("access-control-expose-headers", "x-secret"),
+    ];
+    let server = Fake::legacy().tool("echo", async |x| x.ok_with(OWN).await).start();
+    let config = Config::new().at(front).line(&format!("allowedOrigins: [\"{PAGE}\"]"));
+    let gateway = config.server("a", "p_", &server.url()).start().await;
+    let session = Session::open(gateway.url()).await;
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"p_echo","arguments":{}}}"#;
+    for page in [true, false] {
+        let post = session.post();
+        let post = if page { post.header("origin", PAGE) } else { post };
+        let reply = post.send(call).await;
+        assert_eq!(reply.message()["result"]["content"][0]["text"], "ok", "{}", reply.text());
+        assert_eq!(is_shown(&reply, PAGE), page, "{:?}", reply.headers);
+        assert_eq!(reply.header("access-control-allow-credentials"), "", "{:?}", reply.headers);
+        let exposed = reply.header("access-control-expose-headers");
+        assert_eq!((exposed.contains("mcp-session-id"), exposed.contains("x-secret")), (page, false), "{exposed}");
+        assert!(page || reply.header("access-control-allow-origin").is_empty(), "{:?}", reply.headers);
+    }
 }

@@ -3,6 +3,7 @@
 //! No text of a library or of the server gets in: both end up with clients and operators, and neither is ours to show.
 //! What the library said is logged at `debug` where the error is made.
 
+use protocol::error::status_hint;
 use protocol::http::Media;
 use std::error::Error;
 use std::io::ErrorKind;
@@ -97,19 +98,6 @@ impl UpstreamError {
             None => Self::Media,
             Some(_) => Self::Malformed("no JSON-RPC answer"),
         }
-    }
-}
-
-fn status_hint(status: u16) -> &'static str {
-    match status {
-        300..=399 => ", a redirect, which is not followed; name the address that it leads to instead",
-        401 => "; give it the credentials that it wants (headers; in Kubernetes credentialRef)",
-        403 => {
-            "; give it the credentials that it wants (headers; in Kubernetes credentialRef), or let it accept the host name that it is called by"
-        }
-        421 => "; let it accept the host name that it is called by",
-        404 | 405 => "; check its path",
-        _ => "",
     }
 }
 

@@ -30,5 +30,18 @@ pub fn edit(message: &[u8], rules: &Rules) -> Vec<u8> {
     out
 }
 
+/// What keeps a JSON answer from being read as one message, to be put behind a sentence; empty where that is not known.
+pub fn flaw(answer: &[u8]) -> &'static str {
+    if answer.starts_with("\u{feff}".as_bytes()) {
+        return ": its answer begins with a byte order mark, which JSON does not allow (RFC 8259, 8.1)";
+    }
+    match answer.trim_ascii_start().first() {
+        Some(b'[') => ": its answer is a batch, where one message has to stand",
+        Some(b'{') => "",
+        Some(_) => ": its answer is no JSON-RPC message",
+        None => ": its answer is empty",
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use crate::config::Access;
 use crate::era::{Era, Revision, SUPPORTED_MODERN};
 use crate::error::{Refusal, code};
-use crate::http::{Accepts, Media, host_allowed, origin_allowed};
+use crate::http::{Accepts, Media, host_allowed, is_utf8, origin_allowed};
 
 /// The headers of a request to the endpoint, as far as they matter.
 #[derive(Debug, Clone, Copy, Default)]
@@ -118,6 +118,10 @@ fn check_content(head: &Head<'_>) -> Result<(), Refusal> {
     if Media::parse(head.content_type) != Some(Media::Json) {
         return Err(Refusal::transport(415, code::TRANSPORT, "Content-Type has to be application/json."));
     }
+    if !head.content_type.is_none_or(is_utf8) {
+        let message = "JSON has to be in UTF-8: send it so, and Content-Type without another charset.";
+        return Err(Refusal::transport(415, code::TRANSPORT, message));
+    }
     let plain = |encoding: &str| encoding.trim().is_empty() || encoding.trim().eq_ignore_ascii_case("identity");
     if head.content_encoding.is_some_and(|encodings| !encodings.split(',').all(plain)) {
         return Err(Refusal::transport(
@@ -186,6 +190,7 @@ mod tests {
             (406, Head { method: "GET", session: Some("s"), accept: Some("application/json"), ..head() }),
             (415, Head { content_type: Some("text/plain"), ..head() }),
             (415, Head { content_type: None, ..head() }),
+            (415, Head { content_type: Some("application/json; charset=latin1"), ..head() }),
             (415, Head { content_encoding: Some("gzip"), ..head() }),
             (400, Head { method: "GET", ..head() }),
             (400, Head { method: "DELETE", ..head() }),

@@ -43,7 +43,7 @@ impl Exchange {
 
     /// Any answer.
     pub async fn http(self, status: u16, media: &str, body: impl Into<Bytes>) {
-        self.send(status, media, Body::from(body.into()));
+        self.send(status, &[("content-type", media)], Body::from(body.into()));
     }
 
     /// An `ok` with further headers.
@@ -53,12 +53,13 @@ impl Exchange {
     /// When they are not well-formed.
     pub async fn ok_with(self, headers: &[(&str, &str)]) {
         let body = self.response(r#"{"content":[{"type":"text","text":"ok"}]}"#);
-        let mut response = Response::builder().header("content-type", "application/json");
-        for (name, value) in headers {
-            response = response.header(*name, *value);
-        }
-        // The client may be gone.
-        let _ = self.reply.send(response.body(Body::from(body)).expect("the answer is well-formed"));
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        self.send(200, &headers, Body::from(body));
+    }
+
+    /// No answer: the client is to come again after that many seconds.
+    pub async fn too_many(self, seconds: &str) {
+        self.send(429, &[("retry-after", seconds)], Body::empty());
     }
 
     /// An event stream.
@@ -70,7 +71,7 @@ impl Exchange {
     pub fn stream(self, media: &str) -> Sender {
         let (sender, receiver) = mpsc::unbounded_channel();
         let chunks = futures::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-        self.send(200, media, Body::from_stream(chunks));
+        self.send(200, &[("content-type", media)], Body::from_stream(chunks));
         Sender(sender)
     }
 
@@ -85,10 +86,13 @@ impl Exchange {
         self.result(format!(r#"{{"content":[{{"type":"text","text":"{text}"}}]}}"#)).await;
     }
 
-    fn send(self, status: u16, media: &str, body: Body) {
-        let response = Response::builder().status(status).header("content-type", media).body(body);
+    fn send(self, status: u16, headers: &[(&str, &str)], body: Body) {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
         // The client may be gone.
-        let _ = self.reply.send(response.expect("the answer is well-formed"));
+        let _ = self.reply.send(response.body(body).expect("the answer is well-formed"));
     }
 }
 
