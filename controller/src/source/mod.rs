@@ -3,6 +3,7 @@
 //! Every mistake is reported, not only the first, with its place, its field and what to do.
 
 mod check;
+mod comments;
 mod editing;
 mod expand;
 mod fields;
@@ -79,7 +80,11 @@ impl Source {
         let path = self.path();
         let directory = path.parent().map(Path::to_owned).unwrap_or_default();
         let mut context = Context { report: Report::default(), environment, directory };
-        let read = match Node::parse(text) {
+        let parsed = match self {
+            Self::Gateway(_) => Node::parse(text),
+            Self::McpJson(_) => Node::parse(&comments::blanked(text)),
+        };
+        let read = match parsed {
             Ok(document) => self.read_document(&document, &mut context),
             Err((place, message)) => {
                 context.report.mistake(place, "", message);

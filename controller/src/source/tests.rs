@@ -374,6 +374,20 @@ fn the_files_of_ides_are_read() {
 }
 
 #[test]
+fn ides_allow_comments() {
+    let declaration = json(
+        "// Mine: \"http://no\"\n{\n\t\"servers\": { /* one\n\ttwo */ \"a\": {\n\t\t\"url\": \"http://127.0.0.1:9001//mcp?\\\"/*\", // \"é\n\t\t},\n\t},\n}",
+    )
+    .unwrap();
+    assert_eq!(declaration.gateway.servers[0].url, "http://127.0.0.1:9001//mcp?%22/*");
+    let wrong = json("{ // é\n\"servers\": {/* é */ \"a\": {\"url\": 5}}}").unwrap_err().to_string();
+    assert!(wrong.contains("mcp.json:2:34: servers.a.url: is a number"), "{wrong}");
+    for broken in ["/", "/*", "\"", "\"\\", "//"] {
+        assert!(json(broken).is_err(), "{broken}");
+    }
+}
+
+#[test]
 fn entries_that_cannot_be_served_are_named() {
     let text = json(
         "{\"mcpServers\": {\n\"files\": {\"command\": \"npx\", \"args\": [5], \"cwd\": \"no/such\"},\n\"old\": {\"type\": \"stdio\", \"url\": \"http://x/sse\"},\n\
