@@ -122,9 +122,14 @@ spec:
 "#;
         cluster.apply_in(&namespace, routes).await;
         let gateway = cluster.programmed(&namespace, "front").await;
+        let mut last = Some(0);
         until_told_within(kubernetes::PATIENCE, "the gateway routes to the server", async || {
             let request = Http::new().post(&format!("http://{gateway}/mcp")).header("host", "tools.example.com");
-            (request.try_send("{}").await?.status != 404).then_some(())
+            let status = request.try_send("{}").await.map(|reply| reply.status);
+            if std::mem::replace(&mut last, status) != status {
+                println!("the gateway at {gateway} answers with {status:?}");
+            }
+            (status? != 404).then_some(())
         })
         .await;
     });

@@ -17,6 +17,7 @@ use kube::{Api, Client, ResourceExt as _};
 use proxy::{Backends, Proxies};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Follows Services and their endpoints for ever.
 pub(super) async fn run(client: Client, hosts: Hosts) {
@@ -54,7 +55,8 @@ pub(super) async fn run(client: Client, hosts: Hosts) {
                 let at = format!("{address}:{}", port.port).parse::<SocketAddr>();
                 wanted.extend(at.ok().map(|at| (at, backends(&port.name))));
             }
-            give_external_address(&client, service, &address).await;
+            // Who waits for that does not keep the others' connections waiting.
+            tokio::spawn(give_external_address(client.clone(), Arc::clone(service), address.clone()));
             names.insert(name, address);
         }
         hosts.services(names);
@@ -82,7 +84,7 @@ fn endpoints(slices: &[&EndpointSlice]) -> BTreeMap<((String, String), String), 
     all
 }
 
-async fn give_external_address(client: &Client, service: &Service, address: &str) {
+async fn give_external_address(client: Client, service: Arc<Service>, address: String) {
     let balanced = service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer");
     let given = service
         .status
@@ -91,7 +93,7 @@ async fn give_external_address(client: &Client, service: &Service, address: &str
         .is_some_and(|all| !all.is_empty());
     if balanced && !given {
         let status = serde_json::json!({"status": {"loadBalancer": {"ingress": [{"ip": address}]}}});
-        let api = Api::<Service>::namespaced(client.clone(), &service.namespace().unwrap_or_default());
+        let api = Api::<Service>::namespaced(client, &service.namespace().unwrap_or_default());
         // It may be gone by now; if not, the next change of anything brings another try.
         let _ = api
             .patch_status(&service.name_any(), &kube::api::PatchParams::default(), &kube::api::Patch::Merge(status))

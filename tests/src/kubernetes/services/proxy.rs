@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+/// Before what failed is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where connections may be carried to.
 pub(super) type Backends = Vec<SocketAddr>;
@@ -45,9 +49,19 @@ impl Drop for Proxy {
 }
 
 async fn serve(at: SocketAddr, backends: Arc<Mutex<Backends>>) {
-    let Ok(listener) = TcpListener::bind(at).await else { return };
+    // Another Service may just have lost the address, and who serves that one may not have noticed yet.
+    let listener = loop {
+        match TcpListener::bind(at).await {
+            Ok(listener) => break listener,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    };
     let mut turn = 0_usize;
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
         turn = turn.wrapping_add(1);
         let mut candidates = backends.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let count = candidates.len();
