@@ -119,6 +119,7 @@ pub fn status_hint(status: u16) -> &'static str {
         }
         421 => "; let it accept the host name that it is called by",
         404 | 405 => "; check its path",
+        429 => "; it takes no more requests for now: try again later",
         _ => "",
     }
 }
