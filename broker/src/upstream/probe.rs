@@ -79,9 +79,10 @@ pub(super) async fn probe(client: &Client, choice: EraChoice) -> Result<Probe, D
     if !client.switch_transport() {
         return Err(down);
     }
-    ask(client, choice).await.map_err(|_| {
+    ask(client, choice).await.map_err(|failure| {
         client.switch_transport();
-        down
+        // It has this transport, then, and what is wrong there has to be mended.
+        if failure.other_transport { down } else { failure.down }
     })
 }
 

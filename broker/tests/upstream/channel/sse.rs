@@ -148,6 +148,17 @@ async fn a_session_lives_as_long_as_its_connection() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_an_endpoint_is_told_by_whoever_found_out_the_transport() {
+    let server = SseServer::start(&[]).await;
+    *server.shared.endpoint.lock().unwrap() = Some("http://localhost:1/message/1".to_owned());
+    let rig = rig(vec![Server { transport: Transport::Auto, ..server.config() }]);
+    let status = rig.is("s", ServerState::Down).await;
+    let why = status.error.unwrap_or_default();
+    assert!(why.contains("an endpoint event that leads to another host"), "{why}");
+    rig.registry.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_endpoint_on_another_host_gets_no_credentials() {
     let server = SseServer::start(&[]).await;
     let other = SseServer::start(&[]).await;
