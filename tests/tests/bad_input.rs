@@ -481,9 +481,7 @@ async fn servers_that_fail(front: Front) {
     }
     let busy = session.send(call("p_busy")).await;
     check("busy", &busy, 200, -32603, &json!("c"));
-    if front.has_fast_path(Era::Legacy) {
-        assert_eq!(busy.header("retry-after"), "7");
-    }
+    assert_eq!(busy.header("retry-after"), "7");
     for name in ["p_another_id_event", "p_no_event"] {
         let reply = session.send(call(name)).await;
         check(name, &reply, 200, -32603, &json!("c"));

@@ -97,17 +97,16 @@ impl Delivery {
                 self.fold(events).await
             }
             Some(Media::Json) => {
+                let failure = (!reply.is_success()).then(|| reply.failure());
                 let message = collect(reply.body).await.map_err(|e| self.failed(&e))?;
                 if answers(&message, &self.id) {
                     return Ok(self.whole(&message));
                 }
-                Err(self.failed(&match reply.status {
-                    200..300 => UpstreamError::Malformed("no answer to the request, or one with another id"),
-                    status => UpstreamError::Status(status),
-                }))
+                let no_answer = UpstreamError::Malformed("no answer to the request, or one with another id");
+                Err(self.failed(&failure.unwrap_or(no_answer)))
             }
             None if reply.is_success() => Err(self.failed(&UpstreamError::Media)),
-            None => Err(self.failed(&UpstreamError::Status(reply.status))),
+            None => Err(self.failed(&reply.failure())),
         }
     }
 

@@ -106,7 +106,7 @@ async fn send(upstream: &Upstream, request: &Request, extra: &HeaderMap) -> Resu
         upstream.session.mark_worked();
         return Ok(Attempt::Answered(Answer::Coming(reply)));
     }
-    let (status, media) = (reply.status, reply.media);
+    let (status, media, failure) = (reply.status, reply.media, reply.failure());
     // An HTTP error may still carry the answer.
     if media == Some(Media::Json) {
         let message = collect(reply.body).await.map_err(wrong)?;
@@ -117,7 +117,7 @@ async fn send(upstream: &Upstream, request: &Request, extra: &HeaderMap) -> Resu
             return Ok(Attempt::Answered(Answer::Whole(message)));
         }
     }
-    if upstream.session.lost(status) { Ok(Attempt::Lost) } else { Err(wrong(UpstreamError::Status(status))) }
+    if upstream.session.lost(status) { Ok(Attempt::Lost) } else { Err(wrong(failure)) }
 }
 
 /// What traces a request through several systems, of a client's headers.

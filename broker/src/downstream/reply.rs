@@ -37,8 +37,12 @@ pub(crate) fn response(id: &Id, result: &str) -> String {
 /// An error, for the request with `id` if that is known.
 pub(crate) fn refusal(refusal: &Refusal, id: Option<&Id>, accepts: Accepts) -> Response {
     let mut response = message(refusal.status, accepts, refusal.body(id));
-    if let Some(allow) = refusal.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
-        response.headers_mut().insert(header::ALLOW, allow);
+    for (name, value) in
+        [(header::ALLOW, refusal.allow.as_deref()), (header::RETRY_AFTER, refusal.retry_after.as_deref())]
+    {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }

@@ -293,5 +293,9 @@ impl Upstream {
 
 /// What a client is told about a server that failed.
 pub(crate) fn failed(era: Era, server: &str, error: &UpstreamError) -> Refusal {
-    Refusal::upstream(era, format!("Server {server}: {error}."))
+    let retry_after = match error {
+        UpstreamError::Throttled(retry_after) => retry_after.as_deref(),
+        _ => None,
+    };
+    Refusal::upstream(era, format!("Server {server} {error}.")).with_retry_after(retry_after)
 }

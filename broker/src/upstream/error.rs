@@ -40,6 +40,9 @@ pub enum UpstreamError {
     /// An HTTP error that is no JSON-RPC answer.
     #[error("answered with HTTP status {status}{hint}", status = .0, hint = status_hint(*.0))]
     Status(u16),
+    /// It takes no more requests for now; `Retry-After`, as it said it.
+    #[error("answered with HTTP status 429{hint}", hint = status_hint(429))]
+    Throttled(Option<String>),
     /// Neither JSON nor an event stream.
     #[error("answered with a media type that is not MCP's")]
     Media,

@@ -23,6 +23,8 @@ pub struct Reply {
     pub media: Option<Media>,
     /// `Mcp-Session-Id`.
     pub session: Option<String>,
+    /// `Retry-After`.
+    pub(super) retry_after: Option<String>,
     /// The body, as sent. Dropping it closes the stream, which cancels a modern request.
     pub body: Body,
 }
@@ -32,12 +34,13 @@ impl Reply {
         let text = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
         let media = Media::parse(text("content-type"));
         let session = text(header::SESSION_ID).filter(|id| !id.is_empty()).map(str::to_owned);
-        Self { status: response.status().as_u16(), media, session, body: Body::new(response) }
+        let retry_after = text("retry-after").map(str::to_owned);
+        Self { status: response.status().as_u16(), media, session, retry_after, body: Body::new(response) }
     }
 
     /// A stream of events that the broker makes itself.
     pub fn made(events: impl Stream<Item = Result<Bytes, UpstreamError>> + Send + 'static) -> Self {
-        Self { status: 200, media: Some(Media::Sse), session: None, body: Body(events.boxed()) }
+        Self { media: Some(Media::Sse), body: Body(events.boxed()), ..Self::empty(200) }
     }
 
     /// 202 without a body: what was sent needs no answer.
@@ -47,18 +50,26 @@ impl Reply {
 
     /// A status without a body.
     pub(super) fn empty(status: u16) -> Self {
-        Self { status, media: None, session: None, body: Body(futures::stream::empty().boxed()) }
+        Self { status, media: None, session: None, retry_after: None, body: Body(futures::stream::empty().boxed()) }
     }
 
     /// A JSON answer that the broker makes itself.
     pub(super) fn json(message: String) -> Self {
         let body = futures::stream::iter([Ok(Bytes::from(message))]).boxed();
-        Self { status: 200, media: Some(Media::Json), session: None, body: Body(body) }
+        Self { media: Some(Media::Json), body: Body(body), ..Self::empty(200) }
     }
 
     /// Whether the status is a success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// What a status that is no success means, where the body is no answer.
+    pub fn failure(&self) -> UpstreamError {
+        match self.status {
+            429 => UpstreamError::Throttled(self.retry_after.clone()),
+            status => UpstreamError::Status(status),
+        }
     }
 }
 
