@@ -17,7 +17,7 @@ case ${2:-} in
 esac
 folder=${3:?"$usage"}
 
-need cargo "install Rust with rustup"
+rust
 need rustup "install Rust with rustup, which has the standard library of other targets"
 zig=$(scripts/setup-python-tools.sh zig)
 rustup target add "$target" 2>/dev/null || rustup target add "$target" >&2

@@ -3,7 +3,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$ROOT"
 
-need cargo "install Rust with rustup"
+rust
 wasm_opt=$(scripts/setup-wasm-opt.sh)
 say "Building the filter"
 cargo build -p mcp-gateway-filter --profile wasm --target wasm32-wasip1

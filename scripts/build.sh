@@ -3,7 +3,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$ROOT"
 
-need cargo "install Rust with rustup"
+rust
 say "Building mcp-gateway (the first time takes some minutes)"
 cargo build --release -p mcp-gateway -p mcp-gateway-samples
 mkdir -p dist

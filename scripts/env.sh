@@ -46,6 +46,33 @@ no_arguments() {
 
 need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
 
+# rust: the toolchain of rust-toolchain.toml, with its components and targets. rustup does that by itself only where it is left to
+# (RUSTUP_AUTO_INSTALL=0), and not for a toolchain that is there without them.
+rust() {
+  need cargo "install Rust with rustup"
+  # Whoever has Rust from elsewhere is told by cargo what is missing.
+  command -v rustup >/dev/null || return 0
+  local file=$ROOT/rust-toolchain.toml channel profile components targets installed part
+  channel=$(sed -nE 's/^channel *= *"(.*)"/\1/p' "$file")
+  profile=$(sed -nE 's/^profile *= *"(.*)"/\1/p' "$file")
+  components=$(sed -nE 's/^components *= *\[(.*)\]/\1/p' "$file" | tr -d '" ')
+  targets=$(sed -nE 's/^targets *= *\[(.*)\]/\1/p' "$file" | tr -d '" ')
+  # Names of components end with the machine's own target.
+  installed=$(rustup target list --installed --toolchain "$channel" 2>/dev/null | sed 's/^/ /; s/$/-/') &&
+    installed+=$(rustup component list --installed --toolchain "$channel" 2>/dev/null | sed 's/^/ /') || installed=
+  for part in ${components//,/ } ${targets//,/ }; do
+    if [[ $installed != *" $part-"* ]]; then
+      say "Installing Rust $channel with $components for $targets"
+      (
+        only_one rust
+        rustup toolchain install "$channel" --profile "$profile" --component "$components" --target "$targets" \
+          --no-self-update >&2
+      ) || fail "Rust $channel cannot be installed"
+      return
+    fi
+  done
+}
+
 # debian PROGRAM PACKAGE: a program that Debian has.
 debian() {
   command -v "$1" >/dev/null && return

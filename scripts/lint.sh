@@ -3,6 +3,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$ROOT"
 
+rust
 say "Formatting"
 cargo fmt --all --check
 say "Clippy"

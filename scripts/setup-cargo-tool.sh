@@ -10,7 +10,7 @@ tool=$dir/bin/$binary
 if [[ ! -x $tool ]]; then
   only_one "$crate"
   if [[ ! -x $tool ]]; then
-    need cargo "install Rust with rustup"
+    rust
     say "Building $crate $version (some minutes, once)"
     # Built for a quick build: these tools run for seconds.
     export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16

@@ -3,6 +3,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$ROOT"
 
+rust
 need node "install Node.js 20 or later"
 version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
 runner=$(scripts/setup-cargo-tool.sh wasm-bindgen-cli "$version" wasm-bindgen-test-runner)
