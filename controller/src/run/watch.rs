@@ -35,6 +35,8 @@ pub(super) struct Watches {
 struct State {
     /// Of the kinds that are fetched one by one, the metadata alone.
     objects: BTreeMap<Kind, Objects>,
+    /// The latest version that the watch of each kind has brought: up to there it has told everything, what was deleted as well.
+    told: BTreeMap<Kind, u64>,
     contents: Contents,
     /// Kinds that have been listed once, or that the cluster does not have.
     known: BTreeSet<Kind>,
@@ -86,14 +88,20 @@ impl Watches {
         lock(&self.state).absent.clone()
     }
 
-    /// An object that the API server has just answered with. The watch may be behind that for a moment, or ahead of it already.
+    /// An object that the API server has just answered with. The watch may be behind that for a moment, or ahead of it already: then
+    /// it knows better, and above all what has been deleted meanwhile, of which nothing more would ever be told.
     pub(super) fn saw(&self, kind: Kind, mut object: DynamicObject) {
         object.managed_fields_mut().clear();
         let mut state = lock(&self.state);
+        let is_told =
+            version(&object).is_some_and(|version| state.told.get(&kind).is_some_and(|told| version <= *told));
         if kind.is_fetched() {
             let known = DynamicObject { data: Value::Null, ..object.clone() };
             state.contents.put(kind, object);
             object = known;
+        }
+        if is_told {
+            return;
         }
         put(state.objects.entry(kind).or_default(), object);
     }
@@ -155,7 +163,12 @@ impl Follower {
 
     fn take(&self, event: Event<DynamicObject>, listed: &mut Objects) {
         let mut state = lock(&self.state);
-        let objects = state.objects.entry(self.kind).or_default();
+        let State { objects, told, .. } = &mut *state;
+        let objects = objects.entry(self.kind).or_default();
+        if let Event::Apply(object) | Event::Delete(object) | Event::InitApply(object) = &event {
+            let told = told.entry(self.kind).or_default();
+            *told = version(object).unwrap_or_default().max(*told);
+        }
         match event {
             Event::Init => listed.clear(),
             Event::InitApply(object) => {
@@ -234,5 +247,45 @@ fn without_data(event: Event<PartialObjectMeta<DynamicObject>>) -> Event<Dynamic
         Event::InitApply(partial) => Event::InitApply(object(partial)),
         Event::Init => Event::Init,
         Event::InitDone => Event::InitDone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(version: u64) -> DynamicObject {
+        let metadata = json!({ "name": "a", "namespace": "ns", "resourceVersion": version.to_string() });
+        serde_json::from_value(json!({ "metadata": metadata })).unwrap()
+    }
+
+    fn versions(watches: &Watches) -> Vec<Option<u64>> {
+        let all = watches.objects();
+        all.values().flat_map(Objects::values).map(|object| version(object)).collect()
+    }
+
+    #[test]
+    fn what_is_deleted_does_not_come_back_by_an_answer_that_is_read_late() {
+        let watches = Watches { state: Arc::default(), changed: Arc::default(), _tasks: JoinSet::new() };
+        let follower = Follower {
+            kind: Kind::Extension,
+            state: Arc::clone(&watches.state),
+            changed: Arc::clone(&watches.changed),
+        };
+        let mut listed = Objects::new();
+        for event in [Event::Init, Event::InitApply(object(3)), Event::InitDone] {
+            follower.take(event, &mut listed);
+        }
+        watches.saw(Kind::Extension, object(5));
+        assert_eq!(versions(&watches), [Some(5)], "before the watch tells of it");
+        follower.take(Event::Apply(object(4)), &mut listed);
+        assert_eq!(versions(&watches), [Some(5)], "the watch is behind");
+        follower.take(Event::Apply(object(6)), &mut listed);
+        follower.take(Event::Delete(object(8)), &mut listed);
+        watches.saw(Kind::Extension, object(7));
+        assert_eq!(versions(&watches), [], "the watch was ahead");
+        watches.saw(Kind::Extension, object(9));
+        assert_eq!(versions(&watches), [Some(9)], "it has been made anew");
     }
 }
