@@ -1,6 +1,6 @@
 //! The gateway's CRDs and controller, as an operator installs them, changes them and takes them away.
 
-use super::Cluster;
+use super::{Cluster, registry};
 use crate::process::{built, root};
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
@@ -96,6 +96,7 @@ pub async fn install(cluster: &Cluster) {
 }
 
 async fn push(url: &str, module: &Path) {
+    registry::answers().await;
     let mut push = Command::new(built("mcp-gateway"));
     push.args(["push", url, "--plain-http", "--module"]).arg(module);
     let output = push.output().await.expect("running a command");

@@ -23,3 +23,11 @@ pub(super) fn registry(cluster: &Path, launcher: &Arc<Launcher>) -> Part {
     std::fs::write(&file, config.to_string()).expect("writing the registry's configuration");
     part.args(["serve".to_owned(), file.display().to_string()])
 }
+
+/// Waits until the registry takes connections.
+pub(super) async fn answers() {
+    crate::until_told_within(super::PATIENCE, "the registry takes connections", async || {
+        tokio::net::TcpStream::connect(HOST).await.ok().map(drop)
+    })
+    .await;
+}
