@@ -7,7 +7,7 @@
 pub struct Node {
     /// Reported when a value stands here: a scalar with its bytes, an object or array when it opens.
     pub mark: Option<Mark>,
-    /// Members by their decoded name.
+    /// Members by their decoded name. No two differ in case alone.
     pub members: &'static [(&'static str, &'static Node)],
     /// Members of any other name.
     pub any_member: Option<&'static Node>,
@@ -36,9 +36,13 @@ impl Node {
         Node { items: Some(items), ..Node::NONE }
     }
 
-    /// The node of member `name`, if it is of interest.
-    pub(super) fn member(&self, name: &[u8]) -> Option<&'static Node> {
-        self.members.iter().find(|(n, _)| n.as_bytes() == name).map(|(_, node)| *node).or(self.any_member)
+    /// The known member that `name` is in any case, and the node of the member that it is.
+    ///
+    /// For duplicates, names count as equal in any case: some readers (Go's `encoding/json`) take `Name` for `name`.
+    pub(super) fn member(&self, name: &[u8]) -> (Option<&'static str>, Option<&'static Node>) {
+        let like = self.members.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
+        let same = like.filter(|(known, _)| known.as_bytes() == name).map(|(_, node)| *node);
+        (like.map(|(known, _)| *known), same.or(self.any_member))
     }
 }
 

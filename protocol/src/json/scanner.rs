@@ -178,7 +178,7 @@ impl Scanner {
     }
 
     /// Reads further bytes and reports what they complete. After an error the scanner is of no further use.
-    pub fn push(&mut self, chunk: &[u8], found: &mut impl FnMut(Found<'_>)) -> Result<(), ScanError> {
+    pub fn push(&mut self, chunk: &[u8], found: &mut dyn FnMut(Found<'_>)) -> Result<(), ScanError> {
         let mut rest = chunk;
         // Where in `chunk` the open scalar's bytes begin: at 0 if it was open before.
         let mut scalar = 0;
@@ -280,7 +280,7 @@ impl Scanner {
     }
 
     /// The first byte of a value or name, or the end of an empty container.
-    fn begin(&mut self, byte: u8, found: &mut impl FnMut(Found<'_>)) -> Result<(), ScanError> {
+    fn begin(&mut self, byte: u8, found: &mut dyn FnMut(Found<'_>)) -> Result<(), ScanError> {
         match (self.state, byte) {
             (State::FirstKey, b'}') | (State::FirstItem, b']') => {
                 self.close();
@@ -400,7 +400,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn end_scalar(&mut self, kind: Kind, bytes: &[u8], found: &mut impl FnMut(Found<'_>)) {
+    fn end_scalar(&mut self, kind: Kind, bytes: &[u8], found: &mut dyn FnMut(Found<'_>)) {
         if self.capturing
             && let Some(mark) = self.node.and_then(|n| n.mark)
         {
@@ -413,7 +413,7 @@ impl Scanner {
     }
 
     /// The chunk is at its end: keeps the bytes of an open name or scalar.
-    fn keep_open(&mut self, bytes: &[u8], found: &mut impl FnMut(Found<'_>)) {
+    fn keep_open(&mut self, bytes: &[u8], found: &mut dyn FnMut(Found<'_>)) {
         if !self.capturing {
             return;
         }
@@ -456,18 +456,16 @@ impl Level {
                 None => return if self.node.unique { Err(ScanError::Syntax) } else { Ok(None) },
             }
         };
+        let (known, node) = self.node.member(name);
         if self.node.unique {
-            self.note(name, seen)?;
+            self.note(known.map_or(name, str::as_bytes), seen)?;
         }
-        Ok(self.node.member(name))
+        Ok(node)
     }
 
     /// Remembers a name; an error if it was there before.
-    ///
-    /// Names that we route by count as equal in any case: some readers (Go's `encoding/json`) take `Name` for `name`.
     fn note(&self, name: &[u8], seen: &mut Vec<u64>) -> Result<(), ScanError> {
-        let known = self.node.members.iter().map(|(n, _)| n.as_bytes()).find(|n| n.eq_ignore_ascii_case(name));
-        let hash = fnv(known.unwrap_or(name));
+        let hash = fnv(name);
         let own = seen.get(self.first..).unwrap_or_default();
         if own.contains(&hash) {
             return Err(ScanError::Duplicate);
