@@ -1,4 +1,5 @@
-//! Tasks: those of 2025-11-25 with npm's server-everything and SDK, and those of the modern extension.
+//! Tasks: those of 2025-11-25 with npm's server-everything and SDK, and those of the modern extension with servers of
+//! crates.io's rmcp and the client of npm's ext-tasks.
 
 use mcp_gateway_tests::client::Modern;
 use mcp_gateway_tests::fake::Fake;
@@ -6,7 +7,7 @@ use mcp_gateway_tests::gateway::Config;
 use mcp_gateway_tests::{Front, at_every_front, peers};
 use serde_json::{Value, json};
 
-at_every_front!(tasks_of_two_servers_at_once, a_modern_task_leads_back_to_its_server);
+at_every_front!(tasks_of_two_servers_at_once, modern_tasks_of_two_servers, a_modern_task_leads_back_to_its_server,);
 
 const CREATED: &str = r#"{"resultType":"task","taskId":"t\u00e9","status":"working","ttlMs":null}"#;
 const TOOL: &str = "simulate-research-query";
@@ -36,6 +37,27 @@ async fn tasks_of_two_servers_at_once(front: Front) {
         asked[0].starts_with("[one] The research query") && asked[1].starts_with("[other] The research"),
         "{asked:?}"
     );
+}
+
+async fn modern_tasks_of_two_servers(front: Front) {
+    let (one, other) = tokio::join!(peers::rust_with_tasks(), peers::rust_with_tasks());
+    let config = Config::new().at(front).server("one", "one_", &one).server("other", "other_", &other);
+    let gateway = config.start().await;
+
+    let seen = peers::modern_tasks(gateway.url(), &["one_research".to_owned(), "other_research".to_owned()]).await;
+
+    assert_eq!(seen["capability"], json!({"io.modelcontextprotocol/tasks": {}}));
+    for (task, server) in seen["settled"].as_array().unwrap().iter().zip(["one", "other"]) {
+        assert_eq!(task["error"], Value::Null, "{task}");
+        assert!(task["taskId"].as_str().unwrap().starts_with(&format!("mcpgw:{server}:s")), "{task}");
+        assert!(task["statuses"].as_array().unwrap().contains(&json!("input_required")), "{task}");
+        // What the client answered has reached the task that asked, and what it found is of that server.
+        assert_eq!(task["content"][0]["text"], "snake", "{task}");
+        assert_eq!(task["content"][1]["uri"], format!("{server}+doc://found"), "{task}");
+    }
+    assert_eq!(seen["asked"], json!(["[one] Which python?", "[other] Which python?"]));
+    assert_eq!(seen["cancelled"], json!(["cancelled", "cancelled"]));
+    assert_eq!(seen["unknown"], json!({"code": -32602}));
 }
 
 async fn a_modern_task_leads_back_to_its_server(front: Front) {

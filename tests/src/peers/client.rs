@@ -62,17 +62,30 @@ pub async fn inspect(url: &str, era: Era, request: &[&str]) -> Value {
     shown["result"].clone()
 }
 
-/// What the tasks client saw: each tool is called as a task to its end, and once more to be cancelled.
+/// What the client of 2025-11-25 saw of tasks: each tool is called as a task to its end, and once more to be cancelled.
 ///
 /// # Panics
 ///
 /// When it ends with an error.
 pub async fn tasks(url: &str, tools: &[String]) -> Value {
+    tasks_of("clients/ts-tasks.mjs", url, tools).await
+}
+
+/// The same of the client of 2026-07-28.
+///
+/// # Panics
+///
+/// When it ends with an error.
+pub async fn modern_tasks(url: &str, tools: &[String]) -> Value {
+    tasks_of("clients/ts-modern-tasks.mjs", url, tools).await
+}
+
+async fn tasks_of(script: &str, url: &str, tools: &[String]) -> Value {
     let mut command = Command::new("node");
-    command.arg(folder().join("clients/ts-tasks.mjs")).args(["--url", url]);
+    command.arg(folder().join(script)).args(["--url", url]);
     command.args(tools.iter().flat_map(|tool| ["--tool", tool]));
     let output = ended(command).await;
-    assert!(output.status.success(), "tasks at {url}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{script} at {url}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap_or_default()
 }
 

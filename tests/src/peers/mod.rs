@@ -5,11 +5,13 @@ pub mod offer;
 mod plan;
 mod seen;
 mod server;
+mod tasks;
 
-pub use client::{Client, inspect, tasks};
+pub use client::{Client, inspect, modern_tasks, tasks};
 pub use plan::Plan;
 pub use seen::Seen;
 pub use server::{command, everything, everything_sse, fastmcp, python, typescript};
+pub use tasks::rust_with_tasks;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
