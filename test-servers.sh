@@ -20,7 +20,7 @@ end() {
 trap end EXIT
 
 # shellcheck disable=SC2329 # called by wait_for
-forwarded() { grep -q '^Forwarding from 127' "$work/forward"; }
+forwarded() { grep -q '^Forwarding from 127' "$work/forward" || ! kill -0 "$forward" 2>/dev/null; }
 if [[ -z ${GATEWAY_ADDRESS:-} ]]; then
   cluster
   exists service -n gateway-system mcp-gateway-istio ||
@@ -29,6 +29,10 @@ if [[ -z ${GATEWAY_ADDRESS:-} ]]; then
   forward=$!
   wait_for "the gateway can be reached" "cat $work/forward" forwarded
   GATEWAY_ADDRESS=$(sed -n 's/^Forwarding from \(127[^ ]*\).*/\1/p' "$work/forward" | head -n 1)
+  [[ -n $GATEWAY_ADDRESS ]] || {
+    cat "$work/forward" >&2
+    fail "kubectl port-forward ended, see above: set GATEWAY_ADDRESS to the gateway's HOST:PORT, or try again when its pod is ready"
+  }
 fi
 
 url=http://$PUBLIC_HOST:8080/mcp

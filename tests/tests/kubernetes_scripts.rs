@@ -50,6 +50,9 @@ fn the_scripts_set_a_gateway_up_try_it_and_take_it_away_again() {
         assert!(ports.iter().any(|port| port["port"] == 8080 && port["nodePort"] == 30080), "{ports:?}");
         let there = [("GATEWAY_ADDRESS", address.as_str()), host];
         cluster.script("test-servers.sh", &[], &there).await.expect("test-servers.sh at the other host");
+        // Nothing in the test bed forwards ports.
+        let forwarded = cluster.script("test-servers.sh", &[], &[host]).await;
+        fails(&forwarded, &["kubectl port-forward ended", "GATEWAY_ADDRESS"]);
         fails(&try_it().await, &["no MCP endpoint answers at http://mcp.127-0-0-1.sslip.io:8080/mcp", "PUBLIC_HOST"]);
 
         run("cleanup.sh", &["--servers"]).await.expect("cleanup.sh --servers");
