@@ -212,17 +212,27 @@ async fn a_server_that_waits_for_the_client_is_not_late() {
 }
 
 #[tokio::test]
-async fn a_result_waits_for_the_client() {
+async fn what_is_not_answered_is_asked_again() {
     let server = LegacyOnly::start().await;
     let rig = rig(vec![server.config("a", "a_")]).await;
-    let (keys, state) = asked(&call(&rig, 1, "ask", json!({})).await, &["elicitation/create"]);
-    drop(keys);
-    // Without an answer the same is asked again.
+    let (_, state) = asked(&call(&rig, 1, "ask", json!({})).await, &["elicitation/create"]);
     let (keys, state) = asked(&call(&rig, 2, "ask", json!({"requestState": state})).await, &["elicitation/create"]);
     let done = call(&rig, 3, "ask", retry(&keys, &state)).await;
     assert_eq!(done["result"]["resultType"], "complete");
     // A question that the server takes back is not asked.
     assert_eq!(call(&rig, 4, "give_up", json!({})).await["result"]["told"], "gave up");
+}
+
+#[tokio::test]
+async fn a_result_waits_for_the_client() {
+    let server = LegacyOnly::start().await;
+    let rig = rig(vec![server.config("a", "a_")]).await;
+    let (keys, state) = asked(&call(&rig, 1, "ask_until_allowed", json!({})).await, &["elicitation/create"]);
+    server.allow(false);
+    // What the server asked is over when its answer is there.
+    server.wait_until("its question is refused", |s| !s.responses().is_empty()).await;
+    let done = call(&rig, 2, "ask_until_allowed", retry(&keys, &state)).await;
+    assert_eq!(done["result"]["told"], "nobody answered", "{done}");
 }
 
 #[tokio::test]

@@ -132,7 +132,9 @@ impl Call {
         }
         let mut phase = Phase::Here(round);
         loop {
-            if let (Phase::Here(round), Some(outcome)) = (&phase, self.outcome.take()) {
+            if let Phase::Here(round) = &phase
+                && let Some(outcome) = self.outcome.take()
+            {
                 match self.wait_for_pages(round, &outcome).await {
                     Some(true) => continue,
                     Some(false) => return self.abandon("The client is gone.").await,
