@@ -366,9 +366,12 @@ async fn a_page_to_visit_first_is_asked_for_and_waited_for() {
         assert_eq!(done["result"]["told"], "allowed", "{done}");
         server.disallow();
     }
-    // Who cannot be shown a page gets the error, with a code that the modern era has.
-    let answer = last(send(&rig, 4, "page", json!({}), &json!({"elicitation": {}}), json!({})).await).await;
-    assert_eq!(answer["error"]["code"], -32600);
+    // Who cannot be shown a page is told what that takes.
+    let answer = send(&rig, 4, "page", json!({}), &json!({"elicitation": {}}), json!({})).await;
+    assert_eq!(answer.status(), 400);
+    let answer = last(answer).await;
+    assert_eq!(answer["error"]["code"], -32021);
+    assert_eq!(answer["error"]["data"], json!({"requiredCapabilities": {"elicitation": {"url": {}}}}));
 }
 
 #[tokio::test]

@@ -502,6 +502,9 @@ impl Call {
             round.end(200, &outcome::response(&round.id, &input_required(requests, &state, info))).await;
             return;
         }
+        if self.may_ask() && outcome::pages(message).is_some() && !shows_pages(&round.capabilities) {
+            self.questions.note_lacking(r#"{"elicitation":{"url":{}}}"#);
+        }
         let lacking = self.questions.lacking();
         let (status, response) = outcome::modern(&self.request.subject, message, &round.id, info, lacking.as_deref());
         // Whoever comes next may have the session before the client has its answer.
@@ -512,9 +515,7 @@ impl Call {
     /// If the server wants the user to visit pages first and the client can show them: keeps the session for the next
     /// attempt. Gives the state and the requests for `inputRequests`.
     fn park(&mut self, round: &Round, message: &str) -> Option<(String, Vec<String>)> {
-        let pages = outcome::pages(message).filter(|_| self.may_ask())?;
-        let declared = Object::read(&round.capabilities)?.get("elicitation").and_then(Object::read)?;
-        declared.get("url")?;
+        let pages = outcome::pages(message).filter(|_| self.may_ask() && shows_pages(&round.capabilities))?;
         if self.rounds >= self.inner.limits().input_rounds {
             return None;
         }
@@ -528,4 +529,10 @@ impl Call {
         }
         Some((state, pages.into_iter().map(|page| page.request).collect()))
     }
+}
+
+/// Whether a client with these capabilities (raw JSON) can be asked to visit a page.
+fn shows_pages(capabilities: &str) -> bool {
+    let elicitation = Object::read(capabilities).and_then(|declared| Object::read(declared.get("elicitation")?));
+    elicitation.is_some_and(|elicitation| elicitation.get("url").is_some())
 }

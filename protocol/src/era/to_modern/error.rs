@@ -58,8 +58,11 @@ fn page(elicitation: &str) -> Option<Page> {
 /// The error for a call that failed since the server asked for what the client does not offer: `required` is
 /// `ClientCapabilities`, raw JSON.
 pub fn missing_capability(server: &str, required: &str) -> String {
-    let names: Vec<_> =
-        Object::read(required).iter().flat_map(Object::members).map(|(name, _)| name.to_owned()).collect();
+    let name = |(name, parts): (&str, &str)| {
+        let part = Object::read(parts).and_then(|parts| Some(parts.members().next()?.0.to_owned()));
+        part.map_or_else(|| name.to_owned(), |part| format!("{name}.{part}"))
+    };
+    let names: Vec<_> = Object::read(required).iter().flat_map(Object::members).map(name).collect();
     let message =
         quote(&format!("Server {server} needs {} for this, which the client did not declare.", names.join(", ")));
     let code = code::MISSING_CAPABILITY;
@@ -102,6 +105,8 @@ mod tests {
         let told = missing_capability("demo", r#"{"sampling":{}}"#);
         assert!(told.contains("-32021") && told.contains("Server demo needs sampling"), "{told}");
         assert!(told.ends_with(r#""data":{"requiredCapabilities":{"sampling":{}}}}"#), "{told}");
+        let told = missing_capability("demo", r#"{"elicitation":{"url":{}},"roots":{}}"#);
+        assert!(told.contains("needs elicitation.url, roots for this"), "{told}");
     }
 
     proptest! {
