@@ -331,7 +331,7 @@ async fn a_state_holds_for_its_caller_alone(front: Front) {
     );
     let refused = call("bob", &retry).await;
     assert_eq!(refused["error"]["code"], -32602, "{refused}");
-    assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("another request")), "{refused}");
+    assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("another caller")), "{refused}");
     let done = call("alice", &retry).await;
     assert_eq!(done["result"]["resultType"], "complete", "{done}");
     assert!(server.seen().iter().filter(|r| r.is_answer()).all(|answer| answer.header(HEADER) == "alice"));

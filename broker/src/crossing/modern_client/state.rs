@@ -131,6 +131,9 @@ impl States {
                 "params.requestState was changed, or comes from another or a restarted gateway: start again without it.",
             );
         };
+        if state.subject.principal != subject.principal {
+            return wrong("params.requestState belongs to another caller: start again without it.");
+        }
         if state.subject != *subject {
             return wrong("params.requestState belongs to another request: send the same parameters as before.");
         }
@@ -193,8 +196,9 @@ mod tests {
         };
         let mut eve = protocol::caller::Shown::default();
         eve.add("x-api-key", b"eve").unwrap();
+        let eve = Subject { principal: eve.principal(b"key"), ..subject() };
+        assert!(why(states_here.open(&state, &eve)).contains("another caller"));
         for other in [
-            Subject { principal: eve.principal(b"key"), ..subject() },
             Subject { method: "prompts/get".into(), ..subject() },
             Subject { server: "x".into(), ..subject() },
             Subject { target: "x".into(), ..subject() },
