@@ -9,6 +9,7 @@ use mcp_gateway_tests::{Front, at_every_front};
 use mcp_gateway_tests::{until, until_told};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 at_every_front!(
     concurrent_first_calls_share_one_session,
@@ -20,6 +21,7 @@ at_every_front!(
     clients_are_apart,
     servers_without_sessions_are_normal,
     lists_follow_the_servers,
+    a_server_that_tells_of_changes_all_the_time_is_not_asked_all_the_time,
     the_oldest_client_that_says_the_least_is_served,
 );
 
@@ -243,6 +245,31 @@ async fn lists_follow_the_servers(front: Front) {
         (session.tools().await == ["a_echo", "a_new", "b_echo"]).then_some(())
     })
     .await;
+}
+
+async fn a_server_that_tells_of_changes_all_the_time_is_not_asked_all_the_time(front: Front) {
+    let server = plain().start();
+    let gateway = over(front, &server).await;
+    let session = Session::open(gateway.url()).await;
+    let mut stream = session.listen().await;
+    let tell = || server.say_all(r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#);
+    server.set_tools(&["echo", "first"]);
+    until_told("the server's stream is open", async || {
+        tell();
+        (session.tools().await == ["p_echo", "p_first"]).then_some(())
+    })
+    .await;
+    let (since, before) = (Instant::now(), server.all("tools/list").len());
+    for n in 0..1000 {
+        server.set_tools(&["echo", &format!("tool{n}")]);
+        tell();
+    }
+    stream.method("notifications/tools/list_changed").await;
+    until_told("the last list is there", async || (session.tools().await == ["p_echo", "p_tool999"]).then_some(()))
+        .await;
+    let asked = server.all("tools/list").len() - before;
+    let most = since.elapsed().as_millis() / 100 + 2;
+    assert!(asked as u128 <= most, "asked {asked} times instead of {most} at most");
 }
 
 async fn the_oldest_client_that_says_the_least_is_served(front: Front) {

@@ -22,6 +22,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// No list is asked for more often, whatever its `ttlMs`, unless the server says that it changed.
 const MIN_FRESH: Duration = Duration::from_secs(1);
+/// How long a list is not asked for again, however often the server says that it changed: some say so whenever they are asked.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How often a server is asked whether it is there: with all its streams open, and without.
 const HEALTH: Duration = Duration::from_secs(30);
 const HEALTH_WITHOUT_STREAM: Duration = Duration::from_secs(10);
@@ -77,6 +79,8 @@ struct LiveLeg {
     stale: [bool; 4],
     /// By kind: when it was asked for last, with or without success.
     asked: [Instant; 4],
+    /// By kind: when it may be asked for again.
+    again: [Instant; 4],
     /// By kind: what was wrong with the list.
     errors: [Option<String>; 4],
     stream: StreamState,
@@ -184,11 +188,18 @@ impl Connection {
             if self.fetch_stale().await.map_err(Lost::Error)? {
                 return Ok(waiting);
             }
-            waiting.clear();
-            self.fresh.set(self.fresh_until());
+            if !self.legs.iter().any(LiveLeg::is_outdated) {
+                waiting.clear();
+                self.fresh.set(self.fresh_until());
+            }
             let due = tokio::time::Instant::from_std(self.next_due());
             tokio::select! {
-                Some(signal) = self.signals.recv() => self.apply(signal)?,
+                Some(signal) = self.signals.recv() => {
+                    self.apply(signal)?;
+                    while let Ok(signal) = self.signals.try_recv() {
+                        self.apply(signal)?;
+                    }
+                }
                 Some(waiter) = refresh.recv() => {
                     waiting.push(waiter);
                     while let Ok(waiter) = refresh.try_recv() {
@@ -211,7 +222,7 @@ impl Connection {
         lists.min().unwrap_or_else(|| Instant::now() + self.max_age())
     }
 
-    /// Fetches the lists that are marked. `true` if there were any.
+    /// Fetches the lists that are marked, each after its pause. `true` if there were any.
     ///
     /// # Errors
     /// The connection failed; a list that is wrong in itself is noted instead.
@@ -219,13 +230,18 @@ impl Connection {
         let mut any = false;
         for leg in &mut self.legs {
             for kind in Kind::ALL {
-                let at = kind as usize;
-                if !std::mem::take(&mut leg.stale[at]) || !leg.declares(kind) {
+                let (at, now) = (kind as usize, Instant::now());
+                leg.stale[at] &= leg.declares(kind);
+                if !leg.stale[at] {
+                    continue;
+                }
+                self.fresh.clear();
+                if now < leg.again[at] {
                     continue;
                 }
                 any = true;
-                self.fresh.clear();
-                leg.asked[at] = Instant::now();
+                leg.stale[at] = false;
+                (leg.asked[at], leg.again[at]) = (now, now + PAUSE);
                 match fetch_list(&self.client, &leg.hello.leg, kind, &self.rules).await {
                     Ok(list) => {
                         leg.crossed.set(kind, crossed(leg.hello.leg.era(), kind, &list));
@@ -359,6 +375,7 @@ impl LiveLeg {
             hello,
             stale: [true; 4],
             asked: [now; 4],
+            again: [now; 4],
             errors: Default::default(),
             stream: if wanted { StreamState::Closed(now) } else { StreamState::None },
             delays: delays(),
@@ -368,6 +385,11 @@ impl LiveLeg {
 
     fn declares(&self, kind: Kind) -> bool {
         self.hello.capabilities.listing(kind).is_some()
+    }
+
+    /// Whether a list is marked that can be fetched.
+    fn is_outdated(&self) -> bool {
+        Kind::ALL.into_iter().any(|kind| self.stale[kind as usize] && self.declares(kind))
     }
 
     /// For how long a list need not be asked for again, if nobody says that it changed.
@@ -386,7 +408,11 @@ impl LiveLeg {
             StreamState::Closed(at) => Some(at),
             _ => None,
         };
+        let list = |kind| {
+            let at = kind as usize;
+            if self.stale[at] { self.again[at] } else { self.asked[at] + self.max_age }
+        };
         let lists = Kind::ALL.into_iter().filter(|kind| self.declares(*kind));
-        lists.map(|kind| self.asked[kind as usize] + self.max_age).chain(reopen).collect::<Vec<_>>().into_iter()
+        lists.map(list).chain(reopen).collect::<Vec<_>>().into_iter()
     }
 }
