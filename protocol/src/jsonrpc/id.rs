@@ -30,10 +30,11 @@ impl Id {
         &self.0
     }
 
-    /// What it says. A string that cannot be decoded says its raw text.
+    /// What it says. A string that cannot be decoded says its raw text; there is one zero.
     fn meaning(&self) -> (bool, Cow<'_, str>) {
         let decoded = unquote(self.0.as_bytes());
-        (self.0.starts_with('"'), decoded.unwrap_or(Cow::Borrowed(&self.0)))
+        let raw = if &*self.0 == "-0" { "0" } else { &self.0 };
+        (self.0.starts_with('"'), decoded.unwrap_or(Cow::Borrowed(raw)))
     }
 }
 
@@ -74,6 +75,7 @@ mod tests {
         assert_eq!(id(r#""\u00e9""#), id("\"é\""));
         assert_eq!(id(r#""a\/b""#), id("\"a/b\""));
         assert_ne!(id("\"5\""), id("5"));
+        assert_eq!(id("-0"), id("0"));
         assert_ne!(id("9007199254740993"), id("9007199254740992"));
         assert_ne!(id(r#""\ud800""#), id(r#""\ud801""#));
         assert_eq!(id(r#""\ud800""#), id(r#""\ud800""#));
