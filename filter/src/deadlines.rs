@@ -1,14 +1,14 @@
 //! Servers that take too long to begin an answer.
 //!
 //! Envoy has a timer for this, but it costs a request several microseconds to set and to clear. Here a request costs an entry in a
-//! slab, which is looked through once a second: a deadline is kept to the second.
+//! slab, which is looked through with every tick: a server has all of its time, and at most two ticks more.
 
 use crate::host;
 use crate::stream::Stream;
-use proxy_wasm::hostcalls;
 use slab::Slab;
 use std::cell::RefCell;
 use std::rc::Weak;
+use std::time::Duration;
 
 /// Requests whose answer has not begun.
 #[derive(Default)]
@@ -17,14 +17,14 @@ pub(crate) struct Deadlines {
 }
 
 struct Waiting {
-    /// In seconds since the epoch.
-    until: u64,
+    /// Since the epoch.
+    until: Duration,
     stream: Weak<RefCell<Stream>>,
 }
 
 impl Deadlines {
-    /// Has a request refused that has no answer at `until`, in seconds since the epoch. Gives the place to [`Self::remove`] it from.
-    pub(crate) fn add(&mut self, until: u64, stream: Weak<RefCell<Stream>>) -> usize {
+    /// Has a request refused that has no answer at `until`, which is told since the epoch. Gives the place to [`Self::remove`] it from.
+    pub(crate) fn add(&mut self, until: Duration, stream: Weak<RefCell<Stream>>) -> usize {
         self.waiting.insert(Waiting { until, stream })
     }
 
@@ -36,7 +36,7 @@ impl Deadlines {
     }
 
     /// Takes out the requests whose time is over, and forgets those that ended without an answer.
-    fn over(&mut self, now: u64) -> Vec<Weak<RefCell<Stream>>> {
+    fn over(&mut self, now: Duration) -> Vec<Weak<RefCell<Stream>>> {
         let mut over = Vec::new();
         self.waiting.retain(|_, Waiting { until, stream }| {
             if *until <= now {
@@ -49,11 +49,11 @@ impl Deadlines {
 }
 
 /// Refuses the requests whose time is over. Called in the root's context.
-pub(crate) fn check(deadlines: &RefCell<Deadlines>, now: u64) {
+pub(crate) fn check(deadlines: &RefCell<Deadlines>, now: Duration) {
     let over = deadlines.borrow_mut().over(now);
     for stream in over.iter().filter_map(Weak::upgrade) {
         let mut stream = stream.borrow_mut();
-        if stream.waits() && host::check("ending a request", hostcalls::set_effective_context(stream.id())).is_some() {
+        if stream.waits() && host::enter(stream.id()) {
             stream.too_late();
         }
     }

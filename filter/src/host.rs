@@ -36,10 +36,15 @@ pub(crate) fn property(path: &[&str]) -> Option<String> {
     hostcalls::get_property(path.to_vec()).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
-/// Seconds since the epoch.
-pub(crate) fn now() -> u64 {
+/// The time since the epoch.
+pub(crate) fn now() -> Duration {
     let time = hostcalls::get_current_time().ok();
-    time.and_then(|t| t.duration_since(SystemTime::UNIX_EPOCH).ok()).map_or(0, |d| d.as_secs())
+    time.and_then(|t| t.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default()
+}
+
+/// Makes what follows be about this stream. `false` if it has ended: its context stays until a sweep finds that.
+pub(crate) fn enter(stream: u32) -> bool {
+    hostcalls::set_effective_context(stream).is_ok()
 }
 
 /// Data that all workers share, and its version.

@@ -7,7 +7,6 @@ use crate::{ended, host, news};
 use protocol::caller::Shown;
 use protocol::error::Refusal;
 use protocol::resolve::{Answer, CHANGED_PATH, Changed, Outcome, PATH};
-use proxy_wasm::hostcalls;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
@@ -62,14 +61,14 @@ pub(crate) fn answered(shared: &Rc<Shared>, token: u32, body_size: usize) {
             Outcome::Route(destination) => Way::Server(Rc::new(destination)),
             Outcome::Bridge => Way::Broker,
         };
-        let fresh_until = shared.now.get() + u64::from(answer.ttl);
+        let fresh_until = shared.seconds() + u64::from(answer.ttl);
         let decision = Decision { way: way.clone(), epoch: answer.epoch, ended: open.ended, fresh_until };
         shared.cache.borrow_mut().put(&shared.settings, open.key, decision, shared.ended.get());
         Ok(way)
     });
     for stream in open.waiting.iter().filter_map(Weak::upgrade) {
         let mut stream = stream.borrow_mut();
-        if host::check("waking a request", hostcalls::set_effective_context(stream.id())).is_some() {
+        if host::enter(stream.id()) {
             stream.resolved(decided.as_ref());
         }
     }

@@ -15,8 +15,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How soon a worker hears what another one was told.
-const TICK: Duration = Duration::from_millis(100);
+/// How soon a worker hears what another one was told, and how exact its clock is.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 /// What all requests of one configuration on one worker share.
 pub(crate) struct Shared {
@@ -26,8 +26,8 @@ pub(crate) struct Shared {
     pub(crate) cache: RefCell<Cache>,
     pub(crate) resolver: RefCell<Resolver>,
     pub(crate) deadlines: RefCell<Deadlines>,
-    /// Seconds since the epoch, as of the last tick.
-    pub(crate) now: Cell<u64>,
+    /// Since the epoch, as of the last tick.
+    pub(crate) now: Cell<Duration>,
     /// The broker's epoch, once it is known.
     pub(crate) epoch: Cell<Option<u64>>,
     /// See [`ended::generation`].
@@ -50,6 +50,11 @@ impl Shared {
         };
         shared.learn(&Told::read(&shared.settings));
         shared
+    }
+
+    /// Seconds since the epoch, as of the last tick.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.now.get().as_secs()
     }
 
     /// The broker's table of servers, once it is known.
@@ -135,7 +140,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
-        let before = shared.now.replace(host::now());
+        shared.now.set(host::now());
         let settings = &shared.settings;
         shared.ended.set(ended::generation(settings));
         let told = Told::read(settings);
@@ -148,14 +153,12 @@ impl RootContext for Root {
                 false
             }
             Spreading::Told => true,
-            Spreading::Done => told.is_old(shared.now.get()),
+            Spreading::Done => told.is_old(shared.seconds()),
         };
-        if due && self.asking.is_none() && told.take_turn(settings, shared.now.get()) {
+        if due && self.asking.is_none() && told.take_turn(settings, shared.seconds()) {
             self.asking = news::ask(self.id, settings, shared.servers().as_deref(), shared.epoch.get());
         }
-        if shared.now.get() != before {
-            deadlines::check(&shared.deadlines, shared.now.get());
-        }
+        deadlines::check(&shared.deadlines, shared.now.get());
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {

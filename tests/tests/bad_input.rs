@@ -9,6 +9,7 @@ use mcp_gateway_tests::gateway::{Config, Gateway};
 use mcp_gateway_tests::peers::Era;
 use mcp_gateway_tests::{Front, at_every_front};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 at_every_front!(
     messages_that_are_none,
@@ -20,6 +21,7 @@ at_every_front!(
     modern_headers_and_bodies_have_to_agree,
     bodies_that_have_to_be_held_have_a_limit,
     servers_that_fail,
+    a_server_has_all_of_its_time,
     an_answer_is_one_without_the_end_of_its_event,
     headers_of_the_gateways_own_do_not_steer,
     an_answer_goes_only_where_its_session_is,
@@ -507,6 +509,20 @@ async fn servers_that_fail(front: Front) {
         (session.call("d_echo", json!({})).await["result"]["content"][0]["text"] == "ok").then_some(())
     })
     .await;
+}
+
+async fn a_server_has_all_of_its_time(front: Front) {
+    let slow = async |x: Exchange| {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        x.ok().await;
+    };
+    let server = Fake::legacy().tool("slow", slow).start();
+    let gateway = Config::new().at(front).server_with("a", "p_", &server.url(), ", timeout: 1s").start().await;
+    let session = Session::open(gateway.url()).await;
+    // Whenever in a second they begin.
+    for _ in 0..4 {
+        assert_eq!(session.call("p_slow", json!({})).await["result"]["content"][0]["text"], "ok");
+    }
 }
 
 async fn headers_of_the_gateways_own_do_not_steer(front: Front) {

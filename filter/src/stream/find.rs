@@ -87,7 +87,7 @@ impl Stream {
         };
         key.caller = shown.principal(shared.settings.plugin.key.as_bytes());
         let mut cache = shared.cache.borrow_mut();
-        let known = cache.get(&shared.settings, &key, shared.ended.get(), shared.epoch.get(), shared.now.get());
+        let known = cache.get(&shared.settings, &key, shared.ended.get(), shared.epoch.get(), shared.seconds());
         drop(cache);
         match known {
             Known::Fresh(way) => {

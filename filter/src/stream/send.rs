@@ -4,12 +4,14 @@ use super::{Phase, Sent, Stream};
 use crate::cache::Way;
 use crate::host;
 use crate::resolver::Decided;
+use crate::root::TICK;
 use protocol::error::Refusal;
 use protocol::http::header;
 use protocol::resolve::Destination;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Action;
 use std::rc::Rc;
+use std::time::Duration;
 
 impl Stream {
     pub(super) fn go(&mut self, way: &Way) -> Action {
@@ -97,7 +99,8 @@ impl Stream {
         let (Sent::Call(destination) | Sent::Answer(destination)) = &self.sent else { return };
         let Some(servers) = shared.servers() else { return };
         let Some((server, _)) = servers.get(&destination.server) else { return };
-        let until = shared.now.get() + server.timeout_ms.div_ceil(1000);
+        // The clock stood still since the last tick.
+        let until = shared.now.get() + TICK + Duration::from_millis(server.timeout_ms);
         self.deadline = Some(shared.deadlines.borrow_mut().add(until, self.me.clone()));
     }
 
