@@ -5,6 +5,7 @@ use crate::cache::Way;
 use crate::host;
 use crate::resolver::Decided;
 use crate::root::TICK;
+use protocol::era::Era;
 use protocol::error::Refusal;
 use protocol::http::header;
 use protocol::resolve::Destination;
@@ -74,9 +75,11 @@ impl Stream {
 
     /// The headers that take the request to the server, and those that it is to see. Its own `Host` is the route's to set.
     fn address(&self, destination: &Destination) {
+        let era = self.era();
         self.headers.remove(|name| {
             let forwarded = destination.forward_headers.iter().any(|forwarded| forwarded == name);
-            !(forwarded || may_reach_servers(name)) || (name == header::SESSION_ID && destination.session.is_none())
+            !(forwarded || may_reach_servers(name, era))
+                || (name == header::SESSION_ID && destination.session.is_none())
         });
         self.headers.set(":authority", &destination.route.authority);
         if let Some(server) = &destination.route.server_header {
@@ -136,9 +139,13 @@ impl Stream {
 
 /// Whether servers get a header of a client although nobody said so. Whatever else a client sends may be a credential, and is meant
 /// for the gateway: the broker, too, sends on no more than traces and `Mcp-Param-*` of these. Of what proxies tell in `X-Forwarded-*`
-/// only the way of the request is for servers, not who made it: some put the user's certificate there, or an access token.
-fn may_reach_servers(name: &str) -> bool {
-    let by_prefix = [":", "mcp-", "content-", "sec-", header::GATEWAY_PREFIX, header::STEERING_PREFIX, "x-b3-"];
+/// only the way of the request is for servers, not who made it: some put the user's certificate there, or an access token. What legacy
+/// clients say in the headers of the modern era (`Mcp-Name`) means nothing, and nobody has compared it with the body.
+fn may_reach_servers(name: &str, era: Era) -> bool {
+    if name.starts_with("mcp-") {
+        return era == Era::Modern || matches!(name, header::SESSION_ID | header::PROTOCOL_VERSION);
+    }
+    let by_prefix = [":", "content-", "sec-", header::GATEWAY_PREFIX, header::STEERING_PREFIX, "x-b3-"];
     by_prefix.iter().any(|prefix| name.starts_with(prefix))
         || matches!(
             name,
