@@ -447,6 +447,7 @@ async fn servers_that_fail(front: Front) {
         .tool("moved", async |x| x.http(307, "text/plain", "secret").await)
         .tool("hangs", async |x| drop(x))
         .tool("busy", async |x| x.too_many("7").await)
+        .tool("compressed", async |x| x.ok_with(&[("content-encoding", "gzip")]).await)
         .start();
     let down = Fake::legacy().tool("echo", Exchange::ok).start();
     let gateway = Config::new()
@@ -484,6 +485,9 @@ async fn servers_that_fail(front: Front) {
     let busy = session.send(call("p_busy")).await;
     check("busy", &busy, 200, -32603, &json!("c"));
     assert_eq!(busy.header("retry-after"), "7");
+    let compressed = session.send(call("p_compressed")).await;
+    check("compressed", &compressed, 200, -32603, &json!("c"));
+    assert!(compressed.text().contains("compressed its answer"), "{}", compressed.text());
     for name in ["p_another_id_event", "p_no_event"] {
         let reply = session.send(call(name)).await;
         check(name, &reply, 200, -32603, &json!("c"));

@@ -43,6 +43,9 @@ pub enum UpstreamError {
     /// It takes no more requests for now; `Retry-After`, as it said it.
     #[error("answered with HTTP status 429{hint}", hint = status_hint(429))]
     Throttled(Option<String>),
+    /// Nothing of it can be read.
+    #[error("compressed its answer although it was not asked to")]
+    Compressed,
     /// Neither JSON nor an event stream.
     #[error("answered with a media type that is not MCP's")]
     Media,

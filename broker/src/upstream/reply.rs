@@ -30,12 +30,20 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub(super) fn new(response: reqwest::Response) -> Self {
+    /// The answer as it came.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Compressed`], where that is all that is wrong with it.
+    pub(super) fn new(response: reqwest::Response) -> Result<Self, UpstreamError> {
         let text = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
-        let media = Media::parse(text("content-type"));
+        let compressed = text("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"));
+        let media = Media::parse(text("content-type")).filter(|_| !compressed);
+        if compressed && response.status().is_success() {
+            return Err(UpstreamError::Compressed);
+        }
         let session = text(header::SESSION_ID).filter(|id| !id.is_empty()).map(str::to_owned);
         let retry_after = text("retry-after").map(str::to_owned);
-        Self { status: response.status().as_u16(), media, session, retry_after, body: Body::new(response) }
+        Ok(Self { status: response.status().as_u16(), media, session, retry_after, body: Body::new(response) })
     }
 
     /// A stream of events that the broker makes itself.

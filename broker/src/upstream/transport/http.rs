@@ -186,7 +186,7 @@ impl Http {
             true => self.too_late(),
             false => UpstreamError::from_transport(&e),
         })?;
-        Ok(Reply::new(response))
+        Reply::new(response)
     }
 }
 
