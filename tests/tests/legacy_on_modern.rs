@@ -10,6 +10,7 @@ at_every_front!(
     a_call_is_made_with_the_bytes_that_the_client_sent,
     questions_are_asked_and_answered_byte_for_byte,
     only_cancelling_ends_what_the_server_does,
+    what_is_no_answer_is_told_in_the_gateways_words,
 );
 
 const ASKED: &str = concat!(
@@ -119,4 +120,26 @@ async fn only_cancelling_ends_what_the_server_does(front: Front) {
         session.tools().await.contains(&"m_closed".to_owned()).then_some(())
     })
     .await;
+}
+
+async fn what_is_no_answer_is_told_in_the_gateways_words(front: Front) {
+    let server = Fake::modern()
+        .tool("oauth", async |x| x.http(401, "application/json", r#"{"error":"secret"}"#).await)
+        .tool("rest", async |x| {
+            x.http(403, "application/json", r#"{"error":{"code":403,"message":"secret"}}"#).await;
+        })
+        .tool("rpc", async |x| {
+            let refusal = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-9,"message":"its own"}}"#;
+            x.http(400, "application/json", refusal).await;
+        })
+        .start();
+    let gateway = Config::new().at(front).server("m", "m_", &server.url()).start().await;
+    let session = Session::open(gateway.url()).await;
+    for (tool, code, says) in [("oauth", -32603, "401"), ("rest", -32603, "403"), ("rpc", -9, "its own")] {
+        let answer = session.call(&format!("m_{tool}"), json!({})).await;
+        assert_eq!(answer["error"]["code"], code, "{answer}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(says) && !message.contains("secret"), "{answer}");
+        assert_eq!(answer["jsonrpc"], "2.0");
+    }
 }

@@ -74,15 +74,20 @@ async fn read(crossing: &Crossing, id: &str, reply: Reply, client: &Client) -> R
     Err(if (200..300).contains(&status) { UpstreamError::Closed } else { UpstreamError::Status(status) })
 }
 
-/// Whether a message is the response to the request with this raw id; a refusal by status may go without.
+/// Whether a message is the response to the request with this raw id; a refusal by status may go without, if it is JSON-RPC's: other
+/// JSON has an `error` too.
 fn is_response(message: &str, id: &str, status: u16) -> bool {
     let Some(message) = Object::read(message) else { return false };
-    let outcome = message.get("result").is_some() || message.get("error").is_some();
+    let error = message.get("error").and_then(Object::read);
     let same = match message.get("id") {
-        Some("null") | None => status >= 400,
+        Some("null") | None => {
+            status >= 400
+                && message.text("jsonrpc").as_deref() == Some("2.0")
+                && error.as_ref().is_some_and(|error| error.get("code").is_some())
+        }
         Some(theirs) => theirs == id,
     };
-    outcome && same && message.get("method").is_none()
+    same && (message.get("result").is_some() || error.is_some()) && message.get("method").is_none()
 }
 
 #[cfg(test)]
@@ -92,8 +97,8 @@ mod tests {
     #[test]
     fn a_response_has_the_id_or_a_status_that_says_why_not() {
         assert!(is_response(r#"{"id":7,"result":{}}"#, "7", 200));
-        assert!(is_response(r#"{"id":null,"error":{}}"#, "7", 400));
-        assert!(is_response(r#"{"error":{}}"#, "7", 404));
+        assert!(is_response(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000}}"#, "7", 400));
+        assert!(is_response(r#"{"jsonrpc":"2.0","error":{"code":-32000}}"#, "7", 404));
         for other in [
             r#"{"id":8,"result":{}}"#,
             r#"{"id":null,"error":{}}"#,
@@ -102,6 +107,14 @@ mod tests {
             r#"{"id":7,"method":"x","result":1}"#,
         ] {
             assert!(!is_response(other, "7", 200), "{other}");
+        }
+        for other in [
+            r#"{"error":"invalid_token"}"#,
+            r#"{"error":{"code":"invalid_api_key"}}"#,
+            r#"{"error":{"code":401,"status":"UNAUTHENTICATED"}}"#,
+            r#"{"id":7,"error":"invalid_token"}"#,
+        ] {
+            assert!(!is_response(other, "7", 401), "{other}");
         }
     }
 }
