@@ -99,11 +99,15 @@ async fn only_the_endpoint_is_the_endpoint(front: Front) {
 }
 
 #[tokio::test]
-async fn headers_too_large_are_refused_in_json() {
+async fn what_envoy_refuses_is_refused_in_json() {
     let (gateway, _, session) = rig(Front::Body).await;
     let lines = format!("host: localhost\r\nx-large: {}\r\nconnection: close\r\n", "x".repeat(100_000));
     let answer = raw(gateway.authority(), &post(&session, "/mcp", &lines, "")).await;
     assert!(answer.starts_with("HTTP/1.1 431") && answer.contains("jsonrpc"), "{answer}");
+    let old = post(&session, "/mcp", &format!("host: localhost\r\ncontent-length: {}\r\n", CALL.len()), CALL);
+    let old = String::from_utf8(old).unwrap().replace("HTTP/1.1", "HTTP/1.0");
+    let answer = raw(gateway.authority(), old.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 426") && answer.contains("takes HTTP/1.1"), "{answer}");
     // Within the limit a session id may be of any length, and is unknown.
     let reply = session.http.post(gateway.url()).header("mcp-session-id", &"x".repeat(20_000)).send(CALL).await;
     assert_eq!((reply.status, &reply.message()["id"]), (404, &json!(1)), "{}", reply.text());
