@@ -9,6 +9,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use std::sync::Once;
 
 const NONCE_LEN: usize = 24;
 
@@ -33,12 +34,15 @@ impl Seal {
         match std::env::var(Self::ENV) {
             Ok(secret) if secret.len() >= Self::MIN_SECRET => derive(purpose, &secret),
             Ok(secret) => {
-                tracing::error!(
-                    "{} has {} bytes, at least {} are needed: it is ignored and sessions end with this process",
-                    Self::ENV,
-                    secret.len(),
-                    Self::MIN_SECRET
-                );
+                static TOLD: Once = Once::new();
+                TOLD.call_once(|| {
+                    tracing::error!(
+                        "{} has {} bytes, at least {} are needed: it is ignored and sessions end with this process",
+                        Self::ENV,
+                        secret.len(),
+                        Self::MIN_SECRET
+                    );
+                });
                 random()
             }
             Err(_) => random(),

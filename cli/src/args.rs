@@ -42,6 +42,11 @@ pub(crate) enum Command {
     Reap,
 }
 
+/// An address with its port; whoever writes something else is told how.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "write ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:8080")
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
     /// Files, `-` for stdin, or folders whose *.yaml, *.yml and *.json are read, those in folders within too
@@ -89,10 +94,10 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) declaration: DeclarationArgs,
     /// Where clients come in, instead of what the declaration says; port 0 for any
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
     /// The broker's own port: /status, /metrics, /readyz
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address, default_value = "127.0.0.1:0")]
     pub(crate) broker_listen: SocketAddr,
     /// The Envoy to run [default: `envoy` on the path, or the one that scripts/setup-envoy.sh installed]
     #[arg(long, value_name = "PATH", env = "MCP_GATEWAY_ENVOY")]
@@ -120,7 +125,7 @@ pub(crate) struct ControllerArgs {
     #[arg(long, value_name = "URL", env = "MCP_GATEWAY_MODULE")]
     pub(crate) wasm: String,
     /// Its port for /healthz, /readyz and /metrics
-    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8092")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address, default_value = "0.0.0.0:8092")]
     pub(crate) listen: SocketAddr,
     /// What the host names of the cluster's services end with
     #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
@@ -144,13 +149,13 @@ pub(crate) struct BrokerArgs {
     #[arg(long, value_name = "DIR", requires = "config_secret")]
     pub(crate) key_dir: Option<PathBuf>,
     /// The public port: /mcp without Envoy, /status, /metrics, /readyz
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8090")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address, default_value = "127.0.0.1:8090")]
     pub(crate) listen: SocketAddr,
     /// The port for the filter in Envoy
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8091")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address, default_value = "127.0.0.1:8091")]
     pub(crate) internal_listen: SocketAddr,
     /// A port for /metrics, /healthz and /readyz alone, beside the public one
-    #[arg(long, value_name = "ADDR:PORT", env = "MCP_GATEWAY_METRICS_LISTEN")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address, env = "MCP_GATEWAY_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,
     /// What the filter proves itself with; the same file as for `render`
     #[arg(long, value_name = "FILE")]
@@ -177,7 +182,7 @@ pub(crate) struct RenderArgs {
     #[arg(short, long, value_name = "DIR", required_if_eq("target", "envoy"))]
     pub(crate) output: Option<PathBuf>,
     /// The broker's internal port
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8091")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address, default_value = "127.0.0.1:8091")]
     pub(crate) broker: SocketAddr,
     /// The filter's module, as Envoy finds it
     #[arg(long, value_name = "PATH", default_value = "dist/mcp-gateway.wasm")]

@@ -30,6 +30,7 @@ fn every_mistake_is_told_and_the_exit_code_is_1() {
 fn a_missing_file_is_named() {
     let (ok, _, err) = finished(gateway().args(["validate", "-f", "/no/such.yaml"]));
     assert!(!ok && err.contains("/no/such.yaml") && err.contains("cannot be read"), "{err}");
+    assert!(err.contains("name another with --file"), "{err}");
 }
 
 #[test]

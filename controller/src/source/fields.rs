@@ -2,6 +2,7 @@
 
 use super::mistake::Report;
 use super::node::{Node, Place, Value};
+use std::borrow::Cow;
 
 /// A map whose fields are taken one by one.
 pub(super) struct Fields<'a> {
@@ -103,6 +104,14 @@ impl<'a> Field<'a> {
             other => self.mistake(report, format!("is {}, but has to be text", other.kind())),
         }
         None
+    }
+
+    /// Its text, where a number may be taken for it: whoever reads it says what is missing.
+    pub(super) fn text_or_number(&self, report: &mut Report) -> Option<Cow<'a, str>> {
+        match &self.node.value {
+            Value::Integer(number) => Some(number.to_string().into()),
+            _ => self.text(report).map(Cow::Borrowed),
+        }
     }
 
     /// Its whole number.

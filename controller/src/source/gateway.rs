@@ -43,7 +43,7 @@ pub(super) fn read(document: &Node, context: &mut Context<'_>) -> Option<Read> {
 }
 
 fn listen(field: &Field<'_>, context: &mut Context<'_>) -> Option<SocketAddr> {
-    let text = field.text(&mut context.report)?;
+    let text = field.text_or_number(&mut context.report)?;
     let address = text.parse().ok();
     if address.is_none() {
         field.mistake(
@@ -120,6 +120,6 @@ pub(super) fn number(
 }
 
 fn parsed<T>(field: &Field<'_>, parse: impl Fn(&str) -> Result<T, String>, context: &mut Context<'_>) -> Option<T> {
-    let text = field.text(&mut context.report)?;
-    parse(text).map_err(|message| field.mistake(&mut context.report, message)).ok()
+    let text = field.text_or_number(&mut context.report)?;
+    parse(&text).map_err(|message| field.mistake(&mut context.report, message)).ok()
 }

@@ -30,6 +30,7 @@ use mistake::Report;
 use node::Node;
 use protocol::config::{Access, Gateway, Limits, SessionStore, VirtualServer};
 use server::Declared;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -71,8 +72,15 @@ impl Source {
 
     /// Reads and checks the file. Variables come from the process's environment.
     pub fn read(&self) -> Result<Declaration, Mistakes> {
-        let text = std::fs::read_to_string(self.path())
-            .map_err(|error| Mistakes::of_file(self.path(), format!("cannot be read: {error}")))?;
+        let text = std::fs::read_to_string(self.path()).map_err(|error| {
+            let fix = match error.kind() {
+                ErrorKind::NotFound => {
+                    ": write it (README.md, Your own servers), or name another with --file or --mcp-json"
+                }
+                _ => "",
+            };
+            Mistakes::of_file(self.path(), format!("cannot be read: {error}{fix}"))
+        })?;
         self.parse(&text, &|name| std::env::var(name).ok())
     }
 

@@ -200,8 +200,8 @@ fn timeout(field: &Field<'_>, context: &mut Context<'_>) -> Option<u64> {
 }
 
 fn milliseconds(field: &Field<'_>, bounds: RangeInclusive<Duration>, context: &mut Context<'_>) -> Option<u64> {
-    let text = field.text(&mut context.report)?;
-    let duration = values::duration(text, bounds);
+    let text = field.text_or_number(&mut context.report)?;
+    let duration = values::duration(&text, bounds);
     let duration = duration.map_err(|message| field.mistake(&mut context.report, message)).ok()?;
     u64::try_from(duration.as_millis()).ok()
 }
