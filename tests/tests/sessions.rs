@@ -168,14 +168,12 @@ async fn the_end_of_a_session_is_the_end_of_all_of_it(front: Front) {
     assert_eq!(session.end().await, 200);
     assert_eq!(session.end().await, 404);
     assert_eq!(stream.data().await, None);
-    // On every worker, cached or not.
-    let calls = (0..20).map(|id| {
-        let http = Http::new();
+    // On every worker, cached or not; those that did not hear it themselves know a moment later.
+    let call = async |id| {
         let call = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"p_echo"}}}}"#);
-        let request = http.post(gateway.url()).header("mcp-session-id", &session.id);
-        async move { request.send(call).await.status }
-    });
-    assert_eq!(join_all(calls).await, [404; 20]);
+        Http::new().post(gateway.url()).header("mcp-session-id", &session.id).send(call).await.status
+    };
+    until_told("every worker knows", async || (join_all((0..20).map(call)).await == [404; 20]).then_some(())).await;
     until("both servers are told", || (a.ended() == [own.clone()] && b.ended().len() == 1).then_some(())).await;
     storm(&other, 20).await;
     assert_eq!(sessions_called(&a).len(), 2);
