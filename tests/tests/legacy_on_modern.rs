@@ -11,6 +11,7 @@ at_every_front!(
     questions_are_asked_and_answered_byte_for_byte,
     only_cancelling_ends_what_the_server_does,
     what_is_no_answer_is_told_in_the_gateways_words,
+    an_answer_that_is_nested_too_deep_is_refused_once,
 );
 
 const ASKED: &str = concat!(
@@ -141,5 +142,31 @@ async fn what_is_no_answer_is_told_in_the_gateways_words(front: Front) {
         let message = answer["error"]["message"].as_str().unwrap();
         assert!(message.contains(says) && !message.contains("secret"), "{answer}");
         assert_eq!(answer["jsonrpc"], "2.0");
+    }
+}
+
+async fn an_answer_that_is_nested_too_deep_is_refused_once(front: Front) {
+    fn nested() -> String {
+        let (open, close) = ("[".repeat(600), "]".repeat(600));
+        format!(r#"{{"resultType":"complete","content":[],"structuredContent":{{"a":{open}{close}}}}}"#)
+    }
+    let server = Fake::modern()
+        .tool("deep", async |x| x.result(nested()).await)
+        .tool("deep_event", async |x| {
+            let answer = x.response(&nested());
+            x.events().message(answer);
+        })
+        .start();
+    let gateway = Config::new().at(front).server("m", "m_", &server.url()).start().await;
+    let session = Session::open(gateway.url()).await;
+    for tool in ["m_deep", "m_deep_event"] {
+        let mut events = session.call_events(tool).await;
+        let mut answers = Vec::new();
+        while let Some(answer) = events.data().await {
+            answers.push(answer);
+        }
+        let [answer] = &answers[..] else { panic!("{tool}: {answers:?}") };
+        let answer: Value = serde_json::from_str(answer).unwrap();
+        assert!(answer["error"]["message"].as_str().unwrap().contains("nested more than 512 deep"), "{answer}");
     }
 }

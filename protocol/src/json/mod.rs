@@ -19,5 +19,13 @@ pub use object::{Change, Object, edit_items, items};
 pub use scanner::{Found, Kind, MAX_CAPTURE, MAX_DEPTH, MAX_MEMBERS, ScanError, Scanner};
 pub use strings::{compact, quote, raw_offset, unquote};
 
+/// Whether one whole message is what a [`Scanner`] reads.
+pub fn check(message: &[u8]) -> Result<(), ScanError> {
+    static ANYTHING: Node = Node::NONE;
+    let mut scanner = Scanner::new(&ANYTHING);
+    scanner.push(message, &mut |_| {})?;
+    scanner.finish()
+}
+
 #[cfg(test)]
 pub(crate) use scanner::tests::any_json;

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use protocol::http::Media;
-use protocol::json::Object;
+use protocol::json::{self, Object, ScanError};
 use protocol::sse;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
@@ -40,7 +40,7 @@ pub(super) async fn attempt(
             let message = String::from_utf8(collect(reply.body).await?)
                 .map_err(|_| UpstreamError::Malformed("text that is not UTF-8"))?;
             if is_response(&message, id, status) {
-                return Ok(message);
+                return readable(message);
             }
             Err(match status {
                 200..300 => UpstreamError::Malformed("no answer to the request, or one with another id"),
@@ -59,7 +59,7 @@ async fn read(crossing: &Crossing, id: &str, reply: Reply, client: &Client) -> R
     while let Some(event) = events.next().await {
         let data = event?.data;
         if is_response(&data, id, status) {
-            return Ok(data);
+            return readable(data);
         }
         let Some(message) = Object::read(&data) else { continue };
         let Some(method) = message.text("method") else { continue };
@@ -72,6 +72,15 @@ async fn read(crossing: &Crossing, id: &str, reply: Reply, client: &Client) -> R
         let _ = client.send(Ok(sse::frame(&data).into())).await;
     }
     Err(if (200..300).contains(&status) { UpstreamError::Closed } else { UpstreamError::Status(status) })
+}
+
+/// A response, if the stream to the client can be told that it is one: what is not read there is passed on, and missed.
+fn readable(response: String) -> Result<String, UpstreamError> {
+    match json::check(response.as_bytes()) {
+        Ok(()) => Ok(response),
+        Err(ScanError::Depth) => Err(UpstreamError::Malformed("an answer that is nested more than 512 deep")),
+        Err(_) => Err(UpstreamError::Malformed("an answer that is no JSON")),
+    }
 }
 
 /// Whether a message is the response to the request with this raw id; a refusal by status may go without, if it is JSON-RPC's: other

@@ -1,4 +1,5 @@
 use super::*;
+use crate::json::check;
 use proptest::prelude::*;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -85,6 +86,9 @@ fn is_bounded() {
     let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
     assert!(scan(deep(MAX_DEPTH).as_bytes(), 100).is_ok());
     assert_eq!(scan(deep(MAX_DEPTH + 1).as_bytes(), 100), Err(ScanError::Depth));
+    assert_eq!(check(deep(MAX_DEPTH).as_bytes()), Ok(()));
+    assert_eq!(check(deep(MAX_DEPTH + 1).as_bytes()), Err(ScanError::Depth));
+    assert_eq!(check(b"[1"), Err(ScanError::Syntax));
     let members = |n: usize| format!("{{{}}}", (0..n).map(|i| format!("\"k{i}\":0")).collect::<Vec<_>>().join(","));
     assert!(scan(members(MAX_MEMBERS).as_bytes(), 100).is_ok());
     assert_eq!(scan(members(MAX_MEMBERS + 1).as_bytes(), 100), Err(ScanError::Members));
