@@ -178,8 +178,8 @@ pub(crate) struct RenderArgs {
     pub(crate) resources: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) declaration: DeclarationArgs,
-    /// The folder to write; Envoy is told to read its files there
-    #[arg(short, long, value_name = "DIR", required_if_eq("target", "envoy"))]
+    /// For `envoy`: the folder to write; Envoy is told to read its files there
+    #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// The broker's internal port
     #[arg(long, value_name = "ADDR:PORT", value_parser = address, default_value = "127.0.0.1:8091")]

@@ -10,6 +10,13 @@ pub(crate) fn render(args: &RenderArgs) -> Result<(), Failure> {
     if let RenderTarget::Kubernetes(target) = args.target {
         return render_resources::render(args, target);
     }
+    if !args.resources.is_empty() {
+        return Err(
+            "error: resources are read with --target istio or --target envoy-gateway; a declaration is named with \
+                    --file, and the folder to write with --output"
+                .into(),
+        );
+    }
     let output = args.output.as_ref().ok_or("error: name the folder to write with --output")?;
     let declaration = validate::read(&args.declaration.source())?;
     let layout = Layout {

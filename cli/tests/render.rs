@@ -153,6 +153,8 @@ fn what_is_missing_among_the_resources_is_told_and_the_rest_is_rendered() {
     let (ok, out, err) = rendered("istio", RESOURCES, &[]);
     assert!(!ok && out.contains("kind: Deployment\n") && !out.contains("WasmPlugin"), "{out}");
     assert!(err.contains("--module-sha256"), "{err}");
+    let (ok, out, err) = rendered("envoy", RESOURCES, &digest);
+    assert!(!ok && out.is_empty() && err.contains("--target istio"), "{out}{err}");
     let (ok, out, err) = rendered("istio", "kind: Pod\napiVersion: v1\n", &digest);
     assert!(!ok && out.is_empty() && err.contains("no MCPGatewayExtension"), "{out}{err}");
 }
