@@ -104,24 +104,28 @@ impl Sse {
         Ok(id)
     }
 
-    /// The URL that messages are posted to. It has to be on the same host: the server's credentials go there.
+    /// The URL that messages are posted to.
     async fn endpoint(&self, events: &mut EventStream) -> Result<Url, UpstreamError> {
         while let Some(event) = events.next().await {
             let event = event?;
-            if event.event != "endpoint" {
-                continue;
+            if event.event == "endpoint" {
+                return place(self.http.url(), event.data.trim());
             }
-            let wrong = UpstreamError::Malformed("an endpoint event without a URL");
-            let url = self.http.url().join(event.data.trim()).map_err(|_| wrong)?;
-            if url.origin() != self.http.url().origin() {
-                return Err(UpstreamError::Malformed(
-                    "an endpoint event that leads to another host, which is not followed",
-                ));
-            }
-            return Ok(url);
         }
         Err(UpstreamError::Closed)
     }
+}
+
+/// Where an `endpoint` event of the server at this URL has messages posted. It has to be on the same host: the server's
+/// credentials go there.
+fn place(server: &Url, said: &str) -> Result<Url, UpstreamError> {
+    // Empty, it would be the stream's own place.
+    let url = (!said.is_empty()).then(|| server.join(said).ok()).flatten();
+    let url = url.ok_or(UpstreamError::Malformed("an endpoint event without a URL"))?;
+    if url.origin() != server.origin() {
+        return Err(UpstreamError::Malformed("an endpoint event that leads to another host, which is not followed"));
+    }
+    Ok(url)
 }
 
 /// Reads a connection to its end; why it ended.
@@ -142,4 +146,32 @@ async fn read(server: &str, mux: &Mux, events: &mut EventStream) -> UpstreamErro
 
 fn lock(sessions: &Mutex<HashMap<String, Connection>>) -> MutexGuard<'_, HashMap<String, Connection>> {
     sessions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_posted_where_the_server_says_on_its_own_host() {
+        let server = Url::parse("https://server.example/a/sse?key=1").unwrap();
+        for (said, url) in [
+            ("/messages?sessionId=1", "https://server.example/messages?sessionId=1"),
+            ("messages", "https://server.example/a/messages"),
+            ("?sessionId=1", "https://server.example/a/sse?sessionId=1"),
+            ("https://server.example:443/m", "https://server.example/m"),
+        ] {
+            assert_eq!(place(&server, said).unwrap().as_str(), url, "{said}");
+        }
+        for (said, why) in [
+            ("", "without a URL"),
+            ("https://", "without a URL"),
+            ("https://evil.example/m", "another host"),
+            ("//evil.example/m", "another host"),
+            ("http://server.example/m", "another host"),
+            ("https://server.example:8443/m", "another host"),
+        ] {
+            assert!(place(&server, said).unwrap_err().to_string().contains(why), "{said}");
+        }
+    }
 }
