@@ -395,7 +395,7 @@ async fn an_answer_is_one_without_the_end_of_its_event(front: Front) {
                 let unended = events.pop().unwrap_or_default();
                 assert_eq!(unended.trim(), "", "{name} for {accept}: {text}");
             }
-            events.retain(|event| !event.contains("event: incomplete"));
+            events.retain(|event| !event.contains("event: void"));
             let data = events.iter().flat_map(|event| event.lines());
             let data = data.filter_map(|line| line.strip_prefix("data: ").or(line.starts_with('{').then_some(line)));
             let messages: Vec<Value> = data.map(|data| serde_json::from_str(data).expect(&text)).collect();

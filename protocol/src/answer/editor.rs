@@ -11,9 +11,24 @@ use crate::jsonrpc::Id;
 pub struct Editor {
     rules: Rules,
     body: Body,
+    seen: Seen,
+}
+
+/// What the messages so far were.
+#[derive(Debug, Default)]
+struct Seen {
     expected: Option<Id>,
     answered: bool,
     list_changed: bool,
+}
+
+impl Seen {
+    /// Takes note of a message. Returns whether it is for the client: a second answer to its request is not.
+    fn note(&mut self, summary: &Summary) -> bool {
+        self.list_changed |= summary.list_changed;
+        let answers = summary.answers.is_some() && summary.answers == self.expected;
+        !(answers && std::mem::replace(&mut self.answered, true))
+    }
 }
 
 #[derive(Debug)]
@@ -30,13 +45,13 @@ impl Editor {
             Media::Json => Body::Json(Box::new(Message::new(&rules))),
             Media::Sse => Body::Sse(Box::new(Events::new(&rules))),
         };
-        Self { rules, body, expected: None, answered: false, list_changed: false }
+        Self { rules, body, seen: Seen::default() }
     }
 
     /// Watches for the answer to the request with this id.
     #[must_use]
     pub fn expect(mut self, id: Id) -> Self {
-        self.expected = Some(id);
+        self.seen.expected = Some(id);
         self
     }
 
@@ -44,13 +59,7 @@ impl Editor {
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         match &mut self.body {
             Body::Json(message) => message.push(chunk, &self.rules, out),
-            Body::Sse(events) => {
-                let mut all = Vec::new();
-                events.push(chunk, &self.rules, out, &mut |summary| all.push(summary));
-                for summary in all {
-                    self.note(&summary);
-                }
-            }
+            Body::Sse(events) => events.push(chunk, &self.rules, out, &mut |summary| self.seen.note(&summary)),
         }
     }
 
@@ -59,15 +68,9 @@ impl Editor {
         match &mut self.body {
             Body::Json(message) => {
                 let summary = message.finish(out);
-                self.note(&summary);
+                self.seen.note(&summary);
             }
-            Body::Sse(events) => {
-                let mut last = None;
-                events.finish(&self.rules, out, &mut |summary| last = Some(summary));
-                if let Some(summary) = last {
-                    self.note(&summary);
-                }
-            }
+            Body::Sse(events) => events.finish(&self.rules, out, &mut |summary| self.seen.note(&summary)),
         }
     }
 
@@ -82,7 +85,7 @@ impl Editor {
     /// Whether the expected request has been answered. For JSON it is known after [`Editor::finish`], for a stream when the
     /// event has passed.
     pub fn answered(&self) -> bool {
-        self.answered
+        self.seen.answered
     }
 
     /// Whether the client can have a stream resumed that ends before its answer: its events have ids (*Transports*,
@@ -93,11 +96,6 @@ impl Editor {
 
     /// Whether the server said that one of its lists changed.
     pub fn list_changed(&self) -> bool {
-        self.list_changed
-    }
-
-    fn note(&mut self, summary: &Summary) {
-        self.list_changed |= summary.list_changed;
-        self.answered |= summary.answers.is_some() && summary.answers == self.expected;
+        self.seen.list_changed
     }
 }

@@ -7,6 +7,9 @@ use crate::sse::{Lines, Part};
 /// Longest field name that matters, with its colon and the space after it.
 const FIELD: usize = 6;
 
+/// A line that has clients pass over the event that it ends: they know no such type.
+const VOID: &[u8] = b"event: void\n";
+
 #[derive(Debug)]
 enum Line {
     /// The field is not known yet; its bytes so far.
@@ -42,8 +45,14 @@ impl Events {
         }
     }
 
-    /// Edits further bytes; `each` is told what every complete message was.
-    pub(super) fn push(&mut self, chunk: &[u8], rules: &Rules, out: &mut Vec<u8>, each: &mut impl FnMut(Summary)) {
+    /// Edits further bytes; `each` is told what every complete message was, and says whether it is for the client.
+    pub(super) fn push(
+        &mut self,
+        chunk: &[u8],
+        rules: &Rules,
+        out: &mut Vec<u8>,
+        each: &mut impl FnMut(Summary) -> bool,
+    ) {
         let mut rest = chunk;
         while let (Some((&expected, mark)), Some((&byte, after))) = (self.mark.split_first(), rest.split_first()) {
             self.mark = if byte == expected { mark } else { &[] };
@@ -69,28 +78,32 @@ impl Events {
 
     /// Ends the stream: what is held goes out as it is. A message that is whole, and has no end of its event, gets one: many a reader
     /// would take it without, and `each` is told of it.
-    pub(super) fn finish(&mut self, rules: &Rules, out: &mut Vec<u8>, each: &mut impl FnMut(Summary)) {
+    pub(super) fn finish(&mut self, rules: &Rules, out: &mut Vec<u8>, each: &mut impl FnMut(Summary) -> bool) {
         if self.in_line() {
             self.field(rules, out, true);
         }
         let whole = self.message.is_whole();
         let summary = self.message.finish(out);
         if whole {
-            // The first ends the line, or makes the carriage return that did one of two bytes.
-            out.extend_from_slice(b"\n\n");
+            // Ends the line, or makes the carriage return that did one of two bytes.
+            out.push(b'\n');
+            if !each(summary) {
+                out.extend_from_slice(VOID);
+            }
+            out.push(b'\n');
             self.line = Line::Field(Vec::new());
             self.message = Message::new(rules);
-            each(summary);
         }
     }
 
-    /// After [`Self::finish`]: has an event that was cut off passed over, so that another one can follow. Clients know no such type.
+    /// After [`Self::finish`]: has an event that was cut off passed over, so that another one can follow.
     pub(super) fn void(&self, out: &mut Vec<u8>) {
         if self.in_line() {
             out.push(b'\n');
         }
         if self.in_line() || !self.message.is_new() {
-            out.extend_from_slice(b"event: incomplete\n\n");
+            out.extend_from_slice(VOID);
+            out.push(b'\n');
         }
     }
 
@@ -146,11 +159,11 @@ impl Events {
         }
     }
 
-    fn end_line(&mut self, end: &[u8], rules: &Rules, out: &mut Vec<u8>, each: &mut impl FnMut(Summary)) {
+    fn end_line(&mut self, end: &[u8], rules: &Rules, out: &mut Vec<u8>, each: &mut impl FnMut(Summary) -> bool) {
         let empty = matches!(&self.line, Line::Field(head) if head.is_empty());
         if empty {
             let message = std::mem::replace(&mut self.message, Message::new(rules));
-            self.end_event(message, end, out, each);
+            Self::end_event(message, end, out, each);
         } else {
             self.field(rules, out, true);
             if matches!(self.line, Line::Data) {
@@ -162,11 +175,15 @@ impl Events {
         self.line = Line::Field(Vec::new());
     }
 
-    fn end_event(&mut self, mut message: Message, end: &[u8], out: &mut Vec<u8>, each: &mut impl FnMut(Summary)) {
+    fn end_event(mut message: Message, end: &[u8], out: &mut Vec<u8>, each: &mut impl FnMut(Summary) -> bool) {
         if message.is_new() {
             message.finish(out);
         } else {
-            each(message.finish(out));
+            // What the gateway cannot read it answers itself, and the client might.
+            let too_deep = message.is_too_deep();
+            if !each(message.finish(out)) || too_deep {
+                out.extend_from_slice(VOID);
+            }
         }
         out.extend_from_slice(end);
     }

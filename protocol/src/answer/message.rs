@@ -1,7 +1,7 @@
 //! One JSON message, edited as it passes.
 
 use super::rules::Rules;
-use crate::json::{Found, Kind, Mark, Scanner, unquote};
+use crate::json::{Found, Kind, Mark, ScanError, Scanner, unquote};
 use crate::jsonrpc::Id;
 use crate::naming::tag;
 
@@ -25,6 +25,8 @@ pub(super) struct Message {
     way: Way,
     /// It is not JSON; the rest passes as it is.
     broken: bool,
+    /// It is broken by being nested deeper than is read.
+    too_deep: bool,
 }
 
 /// A value that has not gone out, since what comes after it tells what it is.
@@ -75,7 +77,7 @@ pub(super) struct Summary {
 
 impl Message {
     pub(super) fn new(rules: &Rules) -> Self {
-        Self { scanner: Scanner::new(rules.tree()), way: Way::default(), broken: false }
+        Self { scanner: Scanner::new(rules.tree()), way: Way::default(), broken: false, too_deep: false }
     }
 
     /// Whether nothing of the message has come yet.
@@ -86,6 +88,11 @@ impl Message {
     /// Whether all of a message has come.
     pub(super) fn is_whole(&self) -> bool {
         !self.broken && !self.is_new() && self.scanner.finish().is_ok()
+    }
+
+    /// Whether the message cannot be read for its nesting alone. A client may be able to.
+    pub(super) fn is_too_deep(&self) -> bool {
+        self.too_deep
     }
 
     /// Bytes between two lines of the message that are no part of it.
@@ -131,8 +138,9 @@ impl Message {
             ended = true;
             way.take(&found, rules, out);
         });
-        if result.is_err() {
+        if let Err(error) = result {
             self.broken = true;
+            self.too_deep = error == ScanError::Depth;
             if !ended {
                 way.emit(&before, out);
             }

@@ -43,9 +43,9 @@ fn a_whole_message_needs_no_end_of_its_event_and_a_cut_one_is_passed_over() {
         (format!("{answer}\nid"), true, format!("{answer}\nid\n\n")),
         (format!("{answer}\n\n"), true, format!("{answer}\n\n")),
         (format!("{answer}\n\n: bye\n"), true, format!("{answer}\n\n: bye\n")),
-        ("data: {\"id\":1,\"res".to_owned(), false, "data: {\"id\":1,\"res\nevent: incomplete\n\n".to_owned()),
-        ("data: {\"id\":1,\n".to_owned(), false, "data: {\"id\":1,\nevent: incomplete\n\n".to_owned()),
-        (": comm".to_owned(), false, ": comm\nevent: incomplete\n\n".to_owned()),
+        ("data: {\"id\":1,\"res".to_owned(), false, "data: {\"id\":1,\"res\nevent: void\n\n".to_owned()),
+        ("data: {\"id\":1,\n".to_owned(), false, "data: {\"id\":1,\nevent: void\n\n".to_owned()),
+        (": comm".to_owned(), false, ": comm\nevent: void\n\n".to_owned()),
         (String::new(), false, String::new()),
         ("data:\n\n".to_owned(), false, "data:\n\n".to_owned()),
     ] {
@@ -59,6 +59,46 @@ fn a_whole_message_needs_no_end_of_its_event_and_a_cut_one_is_passed_over() {
                 editor.void(&mut out);
             }
             assert_eq!(String::from_utf8(out).unwrap(), expected, "{stream:?} cut at {size}");
+        }
+    }
+}
+
+#[test]
+fn of_two_answers_the_second_is_passed_over() {
+    let [answer, other, ping] = [r#"{"id":1,"result":{}}"#, r#"{"id":2,"result":{}}"#, r#"{"method":"ping"}"#]
+        .map(|json| format!("data: {json}\n"));
+    let stream = format!("{ping}\n{answer}\n{other}\n{ping}\n{answer}\n{ping}\n");
+    let expected = format!("{ping}\n{answer}\n{other}\n{ping}\n{answer}event: void\n\n{ping}\n");
+    for (stream, expected) in [
+        (stream.as_str(), expected.as_str()),
+        (&format!("{answer}\n{}", answer.trim_end()), &format!("{answer}\n{answer}event: void\n\n")),
+        (&format!("{answer}\r\n{answer}\r\n"), &format!("{answer}\r\n{answer}event: void\n\r\n")),
+    ] {
+        for size in 1..=stream.len() {
+            let mut editor = Editor::new(Media::Sse, rules()).expect(Id::from_raw(b"1").unwrap());
+            let mut out = Vec::new();
+            stream.as_bytes().chunks(size).for_each(|chunk| editor.push(chunk, &mut out));
+            editor.finish(&mut out);
+            assert!(editor.answered());
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "cut at {size}");
+        }
+    }
+}
+
+#[test]
+fn an_event_that_is_nested_too_deep_is_passed_over() {
+    let deep =
+        |depth: usize| format!(r#"data: {{"id":1,"result":{}{}}}"#, "[".repeat(depth - 1), "]".repeat(depth - 1));
+    for (depth, answered, void) in [(512, true, ""), (513, false, "event: void\n")] {
+        let stream = format!("{}\n\n", deep(depth));
+        let expected = format!("{}\n{void}\n", deep(depth));
+        for size in 1..=stream.len() {
+            let mut editor = Editor::new(Media::Sse, rules()).expect(Id::from_raw(b"1").unwrap());
+            let mut out = Vec::new();
+            stream.as_bytes().chunks(size).for_each(|chunk| editor.push(chunk, &mut out));
+            editor.finish(&mut out);
+            assert_eq!(editor.answered(), answered, "{depth} deep");
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{depth} deep, cut at {size}");
         }
     }
 }
