@@ -22,7 +22,7 @@ at_every_front!(
     bodies_that_have_to_be_held_have_a_limit,
     servers_that_fail,
     a_server_has_all_of_its_time,
-    an_answer_is_one_without_the_end_of_its_event,
+    an_answer_is_one_however_its_events_end_and_repeat,
     headers_of_the_gateways_own_do_not_steer,
     an_answer_goes_only_where_its_session_is,
     initialize_that_is_wrong,
@@ -369,7 +369,7 @@ async fn bodies_that_have_to_be_held_have_a_limit(front: Front) {
     }
 }
 
-async fn an_answer_is_one_without_the_end_of_its_event(front: Front) {
+async fn an_answer_is_one_however_its_events_end_and_repeat(front: Front) {
     let server = Fake::legacy()
         .tool("line", async |x| {
             let answer = x.response("{}");
@@ -382,11 +382,29 @@ async fn an_answer_is_one_without_the_end_of_its_event(front: Front) {
         .tool("half", async |x| {
             x.events().bytes("event: message\ndata: {\"jsonrpc\":\"2.0\",\n");
         })
+        .tool("twice", async |x| {
+            let answer = x.response("{}");
+            x.events().bytes(format!("event: message\ndata: {answer}\n\nevent: message\ndata: {answer}\n\n"));
+        })
+        .tool("deep", async |x| {
+            let nested = format!("{}{}", "[".repeat(600), "]".repeat(600));
+            let answer = x.response(&format!(r#"{{"structuredContent":{nested}}}"#));
+            x.events().bytes(format!("event: message\ndata: {answer}\n\n"));
+        })
         .start();
     let gateway = Config::new().at(front).server("a", "p_", &server.url()).start().await;
     let session = Session::open(gateway.url()).await;
     for accept in ["application/json, text/event-stream", "text/event-stream", "application/json"] {
-        for (name, member) in [("p_line", "result"), ("p_nothing", "result"), ("p_half", "error")] {
+        let calls = [
+            ("p_line", "result"),
+            ("p_nothing", "result"),
+            ("p_half", "error"),
+            ("p_twice", "result"),
+            ("p_deep", "error"),
+        ];
+        // The last is an event that is marked as none; where there are no events, it is the answer.
+        let calls = if accept == "application/json" { &calls[..4] } else { &calls };
+        for &(name, member) in calls {
             let reply = session.post().replace("accept", Some(accept)).send(call(name)).await;
             // As a client reads them that goes by the letter.
             let text = reply.text().replace('\r', "");
