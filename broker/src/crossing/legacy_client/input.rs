@@ -131,7 +131,7 @@ impl<'a> Rounds<'a> {
             break;
         }
         if let Some(end) = failed {
-            for (_, _, _, waiting) in &asked {
+            for (_, _, _, waiting) in asked.iter().filter(|(_, _, _, waiting)| waiting.is_open()) {
                 self.withdraw(waiting).await;
             }
             return Err(end);

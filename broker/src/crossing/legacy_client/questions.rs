@@ -67,6 +67,11 @@ impl Waiting {
     pub(super) async fn answer(&mut self) -> Option<Answer> {
         (&mut self.answer).await.ok()
     }
+
+    /// Whether the client has not answered yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.questions.lock().waiting.contains_key(&self.id)
+    }
 }
 
 impl Drop for Waiting {
@@ -85,6 +90,7 @@ mod tests {
         let (mut first, mut second) = (questions.ask(), questions.ask());
         let id = |waiting: &Waiting| Id::from_raw(waiting.id.to_string().as_bytes()).unwrap();
         questions.answered(&id(&second), br#"{"id":2,"error":{"code":-1}}"#);
+        assert!(first.is_open() && !second.is_open());
         questions.answered(&id(&first), br#"{"id":1,"result":{"n":1.0}}"#);
         questions.answered(&id(&first), br#"{"id":1,"result":{}}"#);
         questions.answered(&Id::from_raw(b"\"made-up\"").unwrap(), br#"{"id":"made-up","result":{}}"#);
