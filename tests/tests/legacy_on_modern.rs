@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 at_every_front!(
     a_call_is_made_with_the_bytes_that_the_client_sent,
     questions_are_asked_and_answered_byte_for_byte,
+    only_questions_without_an_answer_are_withdrawn,
     only_cancelling_ends_what_the_server_does,
     what_is_no_answer_is_told_in_the_gateways_words,
     an_answer_that_is_nested_too_deep_is_refused_once,
@@ -92,6 +93,27 @@ async fn questions_are_asked_and_answered_byte_for_byte(front: Front) {
     );
     assert!(told.ends_with(&expected), "{told}");
     assert_eq!(server.calls().len(), 2);
+}
+
+async fn only_questions_without_an_answer_are_withdrawn(front: Front) {
+    let server = asking().start();
+    let config = Config::new().at(front).line("limits: { input: 4s }");
+    let gateway = config.server("m", "m_", &server.url()).start().await;
+    let session = Session::able(gateway.url()).await;
+    let mut events = session.call_events("m_ask").await;
+    let mut unanswered = json!(null);
+    for answer in [r#"{"action":"decline"}"#, r#"{"role":"assistant","content":[],"model":"m"}"#, ""] {
+        unanswered = events.message().await["id"].clone();
+        if !answer.is_empty() {
+            session.send(format!(r#"{{"jsonrpc":"2.0","id":{unanswered},"result":{answer}}}"#)).await;
+        }
+    }
+    let withdrawn = events.message().await;
+    assert_eq!(withdrawn["method"], "notifications/cancelled", "{withdrawn}");
+    assert_eq!(withdrawn["params"]["requestId"], unanswered);
+    let refused = events.message().await;
+    assert!(refused["error"]["message"].as_str().unwrap().contains("did not answer within 4 s"), "{refused}");
+    assert_eq!(server.calls().len(), 1);
 }
 
 async fn only_cancelling_ends_what_the_server_does(front: Front) {
