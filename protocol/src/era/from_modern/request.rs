@@ -13,6 +13,10 @@ const ENVELOPE: &[&str] =
 /// Members of `params` that make a request a further round of an earlier one (2026-07-28, *Multi Round-Trip Requests*).
 const ROUND: &[&str] = &["inputResponses", "requestState"];
 
+/// Has a legacy server answer with a task instead of a result (2025-11-25, *Tasks*). To a modern client, whose servers choose, it
+/// means nothing, and neither would that answer.
+const TASK: &str = "task";
+
 /// A modern request, as far as it tells how a legacy one is to be made.
 #[derive(Debug)]
 pub struct Said<'a> {
@@ -70,7 +74,7 @@ impl<'a> Said<'a> {
             |name, _| match name {
                 "_meta" if bare => Change::Remove,
                 "_meta" => Change::Value(meta.clone()),
-                _ if ROUND.contains(&name) => Change::Remove,
+                _ if ROUND.contains(&name) || name == TASK => Change::Remove,
                 _ => Change::Keep,
             },
             &[],
@@ -117,12 +121,12 @@ mod tests {
     #[test]
     fn only_what_stands_for_the_handshake_goes() {
         let call = format!(
-            r#"{{"jsonrpc":"2.0", "id":7,"method":"tools/call","params":{{"name":"x","arguments":{{"n":9007199254740993,"f":1.0}},"requestState":"s","inputResponses":{{}},"_meta":{{{META},"traceparent":"t","progressToken":1.0}}}}}}"#
+            r#"{{"jsonrpc":"2.0", "id":7,"method":"tools/call","params":{{"name":"x","task":{{"ttl":1}},"arguments":{{"n":9007199254740993,"f":1.0,"task":{{}}}},"requestState":"s","inputResponses":{{}},"_meta":{{{META},"traceparent":"t","progressToken":1.0}}}}}}"#
         );
         let said = Said::read(&call).unwrap();
         assert_eq!((said.capabilities, said.log_level.as_deref()), (r#"{"roots":{}}"#, Some("info")));
         assert_eq!((said.progress_token, said.state, said.responses), (Some("1.0"), Some("\"s\""), Some("{}")));
-        let expected = r#"{"jsonrpc":"2.0", "id":"g","method":"tools/call","params":{"name":"x","arguments":{"n":9007199254740993,"f":1.0},"_meta":{"traceparent":"t","progressToken":"p"}}}"#;
+        let expected = r#"{"jsonrpc":"2.0", "id":"g","method":"tools/call","params":{"name":"x","arguments":{"n":9007199254740993,"f":1.0,"task":{}},"_meta":{"traceparent":"t","progressToken":"p"}}}"#;
         assert_eq!(said.request("g", "p"), expected);
         let bare = format!(r#"{{"id":1,"method":"prompts/get","params":{{"name":"x","_meta":{{{META}}}}}}}"#);
         let expected = r#"{"id":"g","method":"prompts/get","params":{"name":"x"}}"#;
