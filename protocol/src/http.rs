@@ -82,28 +82,35 @@ impl Accepts {
         self.json && self.sse
     }
 
-    /// Reads `Accept`. Absent or empty means both, as RFC 9110, 12.5.1 has it.
+    /// Reads `Accept`. Absent or empty means both, and the narrowest range counts, as RFC 9110, 12.5.1 has it.
     pub fn parse(accept: Option<&str>) -> Self {
         // What MCP's own clients send needs no reading.
         const USUAL: &str = "application/json, text/event-stream";
+        /// The ranges that JSON is in, and those that events are, the narrowest first.
+        const RANGES: [[&str; 3]; 2] =
+            [["application/json", "application/*", "*/*"], ["text/event-stream", "text/*", "*/*"]];
         let Some(accept) = accept.filter(|a| *a != USUAL && !a.trim().is_empty()) else { return Self::BOTH };
         let first = accept.split(',').next().unwrap_or_default().trim();
         let sse_first = first.eq_ignore_ascii_case("text/event-stream");
-        let mut found = Self { json: false, sse: false, sse_first };
+        // Of the ranges that a type is in, the narrowest says whether it is read.
+        let mut narrowest = [(usize::MAX, false); 2];
         for range in accept.split(',') {
             let mut parts = range.split(';');
             let kind = parts.next().unwrap_or_default().trim();
-            let is = |names: [&str; 3]| names.iter().any(|name| kind.eq_ignore_ascii_case(name));
             let refused = parts.any(|p| {
                 let p = p.trim();
                 p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")).is_some_and(|q| q.trim().parse() == Ok(0.0f32))
             });
-            let json = is(["application/json", "*/*", "application/*"]);
-            let sse = is(["text/event-stream", "*/*", "text/*"]);
-            found.json |= json && !refused;
-            found.sse |= sse && !refused;
+            for (ranges, narrowest) in RANGES.iter().zip(&mut narrowest) {
+                match ranges.iter().position(|range| kind.eq_ignore_ascii_case(range)) {
+                    Some(at) if at < narrowest.0 => *narrowest = (at, !refused),
+                    Some(at) if at == narrowest.0 => narrowest.1 |= !refused,
+                    _ => {}
+                }
+            }
         }
-        found
+        let [(_, json), (_, sse)] = narrowest;
+        Self { json, sse, sse_first }
     }
 }
 
@@ -213,6 +220,16 @@ mod tests {
         assert_eq!(Accepts::parse(Some("text/event-stream, */*;q=0")), accepts(false, true, true));
         assert_eq!(Accepts::parse(Some("Text/Event-Stream , application/json")), accepts(true, true, true));
         assert_eq!(Accepts::parse(Some("text/event-stream;q=0.5, application/json")), Accepts::BOTH);
+        for (accept, json, sse) in [
+            ("application/json;q=0, */*", false, true),
+            ("*/*, Application/JSON; Q=0.0", false, true),
+            ("*/*;q=0, application/*", true, false),
+            ("text/*;q=0, */*", true, false),
+            ("text/*;q=0, text/event-stream, */*;q=0", false, true),
+            ("application/json;profile=a;q=0, application/json", true, false),
+        ] {
+            assert_eq!(Accepts::parse(Some(accept)), accepts(json, sse, false), "{accept}");
+        }
         assert!(accepts(true, true, true).both() && !accepts(false, true, true).both());
         assert_eq!(Accepts::parse(Some("text/html")), accepts(false, false, false));
     }
