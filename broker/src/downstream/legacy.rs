@@ -14,6 +14,7 @@ use crate::session::id::ClientSaid;
 use crate::upstream::{Seen, UpstreamError, gateway_info};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
+use protocol::answer::{self, Rules};
 use protocol::era::{Era, Revision};
 use protocol::error::{Refusal, code};
 use protocol::http::header;
@@ -214,10 +215,22 @@ async fn subscribe(app: &App, session: &Arc<Session>, method: &str, posted: &Pos
         Ok(()) if method == "resources/unsubscribe" => session.unsubscribe(server.name(), &own).await,
         Ok(()) if session.subscribe(server.name(), &own).await => {}
         Ok(()) => return Err(invalid("There are too many subscriptions in this session: drop some.".to_owned())),
-        Err(UpstreamError::Rpc { code, message, .. }) => return Err(Refusal::answer(Era::Legacy, code, message)),
+        Err(UpstreamError::Rpc { code, message, data }) => {
+            let refusal = Refusal::answer(Era::Legacy, code, message);
+            let data = data.and_then(|data| data_as_seen(&data, &resolve::rules(&app.registry, &server)));
+            return Err(if let Some(data) = data { refusal.with_data(data) } else { refusal });
+        }
         Err(error) => return Err(crate::session::failed(Era::Legacy, server.name(), &error)),
     }
     Ok(())
+}
+
+/// The `data` of a server's error as the client sees it: edited as the answer that it was taken out of.
+fn data_as_seen(data: &str, rules: &Rules) -> Option<String> {
+    let message = format!("{{\"error\":{{\"data\":{data}}}}}");
+    let edited = String::from_utf8(answer::edit(message.as_bytes(), rules)).ok()?;
+    let data = edited.strip_prefix("{\"error\":{\"data\":")?.strip_suffix("}}")?;
+    Some(data.to_owned())
 }
 
 async fn complete(app: &Arc<App>, session: &Arc<Session>, posted: &Posted<'_>, id: &Id) -> Result<Response, Refusal> {

@@ -38,6 +38,26 @@ fn last(server: &Scripted, method: &str) -> Heard {
     server.heard(method).pop().unwrap_or_else(|| panic!("{method} did not arrive"))
 }
 
+/// Row 20, where the broker itself sends the request.
+#[tokio::test]
+async fn what_a_server_says_of_a_refused_subscription_reaches_the_client() {
+    let data = json!({"uri": "file:///a", "hint": [1]});
+    let refused = json!({"error": {"code": -32002, "message": "none", "data": data}});
+    let server = scripted(EraChoice::Legacy, move |heard| match heard.method() {
+        "initialize" => vec![json!({"tools": {}, "resources": {"subscribe": true}})],
+        "resources/subscribe" | "resources/unsubscribe" => vec![refused.clone()],
+        _ => vec![json!({"result": {"tools": [], "resources": [], "resourceTemplates": []}})],
+    })
+    .await;
+    let rig = over(&server).await;
+    let client = rig.client().await;
+    for method in ["resources/subscribe", "resources/unsubscribe"] {
+        let answer = client.ask(1, method, json!({"uri": "p+file:///a"})).await;
+        let data = json!({"uri": "p+file:///a", "hint": [1]});
+        assert_eq!(answer["error"], json!({"code": -32002, "message": "none", "data": data}), "{method}");
+    }
+}
+
 #[tokio::test]
 async fn rows_2_to_14_of_legacy_clients() {
     let server = server(EraChoice::Legacy).await;
