@@ -15,7 +15,7 @@ use crate::upstream::{Seen, UpstreamError, gateway_info};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use protocol::answer::{self, Rules};
-use protocol::era::{Era, Revision};
+use protocol::era::{Era, Revision, from_legacy};
 use protocol::error::{Refusal, code};
 use protocol::http::header;
 use protocol::json::quote;
@@ -207,9 +207,10 @@ async fn subscribe(app: &App, session: &Arc<Session>, method: &str, posted: &Pos
     if !upstream.session.capabilities.resources.is_some_and(|resources| resources.subscribe) {
         return Err(invalid(format!("Server {} offers no subscriptions to resources.", server.name())));
     }
-    let mut sent = upstream.send_subscription(method, &own).await;
+    let meta = std::str::from_utf8(&posted.body).ok().and_then(from_legacy::kept_meta);
+    let mut sent = upstream.send_subscription(method, &own, meta.as_deref()).await;
     if matches!(sent, Err(UpstreamError::SessionLost)) {
-        sent = session.reopen(&upstream).await?.send_subscription(method, &own).await;
+        sent = session.reopen(&upstream).await?.send_subscription(method, &own, meta.as_deref()).await;
     }
     match sent {
         Ok(()) if method == "resources/unsubscribe" => session.unsubscribe(server.name(), &own).await,

@@ -103,7 +103,7 @@ async fn opening(
         None => session.subscriptions(upstream.server.name()),
     };
     for uri in subscriptions {
-        if let Err(error) = upstream.send_subscription("resources/subscribe", &uri).await {
+        if let Err(error) = upstream.send_subscription("resources/subscribe", &uri, None).await {
             tracing::warn!(server = upstream.server.name(), %error, "a subscription could not be repeated");
         }
     }
@@ -240,9 +240,10 @@ impl Upstream {
         matches!(answer, Err(UpstreamError::SessionLost))
     }
 
-    /// Sends `resources/subscribe` or `resources/unsubscribe` for one of the server's own URIs.
-    pub async fn send_subscription(&self, method: &str, uri: &str) -> Result<(), UpstreamError> {
-        let params = format!("{{\"uri\":{}}}", quote(uri));
+    /// Sends `resources/subscribe` or `resources/unsubscribe` for one of the server's own URIs, with this `_meta` (raw JSON).
+    pub async fn send_subscription(&self, method: &str, uri: &str, meta: Option<&str>) -> Result<(), UpstreamError> {
+        let meta = meta.map_or_else(String::new, |meta| format!(",\"_meta\":{meta}"));
+        let params = format!("{{\"uri\":{}{meta}}}", quote(uri));
         self.server.client().request(&self.leg, method, Some(&params)).await.map(|_| ())
     }
 

@@ -70,7 +70,7 @@ async fn rows_2_to_14_of_legacy_clients() {
         (4, "prompts/get", json!({"name": "p_t", "arguments": {"name": "p_t"}}), "/name", "t"),
         (5, "completion/complete", reference("ref/prompt", "name", "p_t"), "/ref/name", "t"),
         (8, "resources/read", json!({"uri": "p+file:///a"}), "/uri", "file:///a"),
-        (10, "resources/subscribe", json!({"uri": "p+file:///a"}), "/uri", "file:///a"),
+        (10, "resources/subscribe", json!({"uri": "p+file:///a", "_meta": {"traceparent": "t"}}), "/uri", "file:///a"),
         (10, "resources/unsubscribe", json!({"uri": "P+file:///a"}), "/uri", "file:///a"),
         (14, "completion/complete", reference("ref/resource", "uri", "p+file:///{x}"), "/ref/uri", "file:///{x}"),
     ] {

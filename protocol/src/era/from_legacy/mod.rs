@@ -7,4 +7,4 @@ mod capabilities;
 mod request;
 
 pub use capabilities::capabilities;
-pub use request::{Envelope, Retry, request, without_envelope};
+pub use request::{Envelope, Retry, kept_meta, request, without_envelope};

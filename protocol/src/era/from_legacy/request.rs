@@ -86,6 +86,15 @@ pub fn without_envelope(message: &str) -> Option<String> {
     Some(object.with("params", &params.with("_meta", &meta.without(ENVELOPE))))
 }
 
+/// What of a legacy request's `_meta` (raw JSON) goes into the one that the gateway makes in its place: trace context and whatever
+/// else is there, but for the progress token, whose progress nobody would pass on, and what only the modern era has.
+pub fn kept_meta(message: &str) -> Option<String> {
+    let params = Object::read(Object::read(message)?.get("params")?)?;
+    let kept = Object::read(params.get("_meta")?)?.without(&[ENVELOPE, &["progressToken"]].concat());
+    let any = Object::read(&kept)?.members().next().is_some();
+    any.then_some(kept)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +108,17 @@ mod tests {
         r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
         r#""io.modelcontextprotocol/clientCapabilities":{}"#
     );
+
+    #[test]
+    fn of_a_request_that_is_made_anew_the_meta_is_kept() {
+        let of = |meta: &str| kept_meta(&format!(r#"{{"id":1,"params":{{"uri":"a:b","_meta":{meta}}}}}"#));
+        assert_eq!(of(r#"{"traceparent":"t", "n":1.0}"#).as_deref(), Some(r#"{"traceparent":"t", "n":1.0}"#));
+        assert_eq!(of(&format!(r#"{{"progressToken":1,"x":{{}},{META}}}"#)).as_deref(), Some(r#"{"x":{}}"#));
+        for none in [r#"{"progressToken":1}"#, "{}", "5"] {
+            assert_eq!(of(none), None, "{none}");
+        }
+        assert_eq!(kept_meta(r#"{"id":1,"params":{"uri":"a:b"}}"#), None);
+    }
 
     #[test]
     fn the_envelope_is_added_and_nothing_else_changes() {
