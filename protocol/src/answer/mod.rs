@@ -7,7 +7,7 @@
 //!   answers find their way back;
 //! * URIs of a prefixed server carry its key, names in lists its prefix ([`crate::naming`]).
 //!
-//! An event that would be a second answer to the same request gets a type that clients pass over.
+//! An event that would be a second answer to the same request, or is nested too deep to be read, gets a type that clients pass over.
 //!
 //! Nothing is held but the few bytes of a value that is being changed, and a message's `id` until the next member tells
 //! whether it is a request's.
